@@ -1,0 +1,212 @@
+#include "base/mem.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <malloc.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+#ifdef ATRIUM_JEMALLOC
+#include <jemalloc/jemalloc.h>
+#else
+/* Sanitizer runtimes define it; weak, so that a plain build without jemalloc links too. */
+size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
+#endif
+
+void mem_exhausted(size_t n)
+{
+    log_fatal("out of memory: an allocation of %zu bytes failed", n);
+    abort();
+}
+
+void *mem_try_alloc(size_t n)
+{
+    return malloc(n ? n : 1);
+}
+
+void *mem_alloc(size_t n)
+{
+    void *p = malloc(n ? n : 1);
+    if (!p)
+        mem_exhausted(n);
+    return p;
+}
+
+void *mem_calloc(size_t n)
+{
+    void *p = calloc(1, n ? n : 1);
+    if (!p)
+        mem_exhausted(n);
+    return p;
+}
+
+void *mem_realloc(void *old, size_t n)
+{
+    void *p = realloc(old, n ? n : 1);
+    if (!p)
+        mem_exhausted(n);
+    return p;
+}
+
+void *mem_alloc_aligned(size_t align, size_t n)
+{
+    void *p = NULL;
+    if (posix_memalign(&p, align, n ? n : align) != 0)
+        mem_exhausted(n);
+    return p;
+}
+
+void mem_free(void *p)
+{
+    free(p);
+}
+
+size_t mem_usable(const void *p)
+{
+    return p ? malloc_usable_size((void *)(uintptr_t)p) : 0;
+}
+
+/* ---- what is in use ------------------------------------------------------------------------- */
+
+static _Atomic size_t peak_bytes;
+
+#ifdef ATRIUM_JEMALLOC
+
+#define THREADS_MAX 256
+
+struct thread_counters {
+    _Atomic(uint64_t *) allocated; /* jemalloc's own words, written by their thread */
+    _Atomic(uint64_t *) deallocated;
+};
+
+static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct thread_counters registry[THREADS_MAX];
+static int64_t retired_bytes; /* of threads that ended; registry_lock */
+static pthread_key_t exit_key;
+static pthread_once_t exit_once = PTHREAD_ONCE_INIT;
+
+static int64_t read_counters(const struct thread_counters *t)
+{
+    uint64_t *in = atomic_load_explicit(&t->allocated, memory_order_relaxed);
+    uint64_t *out = atomic_load_explicit(&t->deallocated, memory_order_relaxed);
+    if (!in || !out)
+        return 0;
+    return (int64_t)(__atomic_load_n(in, __ATOMIC_RELAXED) - __atomic_load_n(out, __ATOMIC_RELAXED));
+}
+
+static void thread_gone(void *slot)
+{
+    struct thread_counters *t = slot;
+    pthread_mutex_lock(&registry_lock);
+    retired_bytes += read_counters(t);
+    atomic_store(&t->allocated, NULL);
+    atomic_store(&t->deallocated, NULL);
+    pthread_mutex_unlock(&registry_lock);
+}
+
+static void make_exit_key(void)
+{
+    pthread_key_create(&exit_key, thread_gone);
+}
+
+void mem_thread_register(void)
+{
+    uint64_t *in = NULL, *out = NULL;
+    size_t len = sizeof in;
+    pthread_once(&exit_once, make_exit_key);
+    if (pthread_getspecific(exit_key))
+        return;
+    if (mallctl("thread.allocatedp", &in, &len, NULL, 0) != 0)
+        return;
+    len = sizeof out;
+    if (mallctl("thread.deallocatedp", &out, &len, NULL, 0) != 0)
+        return;
+    pthread_mutex_lock(&registry_lock);
+    for (int i = 0; i < THREADS_MAX; i++) {
+        if (!atomic_load(&registry[i].allocated)) {
+            atomic_store(&registry[i].deallocated, out);
+            atomic_store(&registry[i].allocated, in);
+            pthread_setspecific(exit_key, &registry[i]);
+            break;
+        }
+    }
+    pthread_mutex_unlock(&registry_lock);
+}
+
+static size_t used_now(void)
+{
+    pthread_mutex_lock(&registry_lock);
+    int64_t sum = retired_bytes;
+    for (int i = 0; i < THREADS_MAX; i++)
+        sum += read_counters(&registry[i]);
+    pthread_mutex_unlock(&registry_lock);
+    return sum > 0 ? (size_t)sum : 0;
+}
+
+const char *mem_allocator_name(void)
+{
+    return "jemalloc-5.3.0";
+}
+
+void mem_purge(void)
+{
+    char cmd[32];
+    snprintf(cmd, sizeof cmd, "arena.%u.purge", (unsigned)MALLCTL_ARENAS_ALL);
+    mallctl(cmd, NULL, NULL, NULL, 0);
+}
+
+#else /* the C library's allocator, or a sanitizer's */
+
+void mem_thread_register(void)
+{
+}
+
+static size_t used_now(void)
+{
+    if (__sanitizer_get_current_allocated_bytes)
+        return __sanitizer_get_current_allocated_bytes();
+    struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+}
+
+const char *mem_allocator_name(void)
+{
+    return "libc";
+}
+
+void mem_purge(void)
+{
+    malloc_trim(0);
+}
+
+#endif
+
+size_t mem_used_bytes(void)
+{
+    size_t now = used_now();
+    size_t peak = atomic_load_explicit(&peak_bytes, memory_order_relaxed);
+    while (now > peak && !atomic_compare_exchange_weak(&peak_bytes, &peak, now))
+        ;
+    return now;
+}
+
+size_t mem_peak_bytes(void)
+{
+    mem_used_bytes();
+    return atomic_load_explicit(&peak_bytes, memory_order_relaxed);
+}
+
+size_t mem_resident_bytes(void)
+{
+    unsigned long total = 0, resident = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+    if (!f)
+        return 0;
+    if (fscanf(f, "%lu %lu", &total, &resident) != 2)
+        resident = 0;
+    fclose(f);
+    return resident * (size_t)sysconf(_SC_PAGESIZE);
+}

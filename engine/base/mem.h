@@ -1,0 +1,44 @@
+/* Memory: the allocator as the engine sees it, and how much of it is in use.
+ *
+ * The program links jemalloc, whose own per-thread counters (thread.allocated, thread.deallocated) give
+ * the total in use without any work in alloc or free; sanitizer builds use the C library's
+ * allocator and ask the sanitizer. Fixed-size engine allocations abort with a message when memory
+ * is out; client-sized ones are checked against a limit first, then use mem_try_alloc.
+ *
+ * Thread rule: all functions may be called from any thread. */
+#ifndef ATRIUM_BASE_MEM_H
+#define ATRIUM_BASE_MEM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Never NULL: aborts with a message. n may be 0. */
+void *mem_alloc(size_t n) __attribute__((malloc, alloc_size(1)));
+void *mem_calloc(size_t n) __attribute__((malloc, alloc_size(1)));
+void *mem_realloc(void *p, size_t n) __attribute__((alloc_size(2)));
+/* NULL when memory is out. */
+void *mem_try_alloc(size_t n) __attribute__((malloc, alloc_size(1)));
+/* Aligned to `align`, a power of two; free with mem_free. */
+void *mem_alloc_aligned(size_t align, size_t n) __attribute__((malloc, alloc_size(2)));
+void mem_free(void *p);
+/* What the allocator really set aside for p. */
+size_t mem_usable(const void *p);
+
+void mem_exhausted(size_t n) __attribute__((noreturn));
+
+/* Registers the calling thread's counters; every thread of the program calls it once, early. What an
+ * unregistered thread allocates is not counted. At a thread's end its totals are kept. */
+void mem_thread_register(void);
+
+/* Bytes in use by the program's threads, as the allocator counts them. O(threads). */
+size_t mem_used_bytes(void);
+/* The highest mem_used_bytes seen by any call of it. */
+size_t mem_peak_bytes(void);
+/* Resident set, from /proc/self/statm. */
+size_t mem_resident_bytes(void);
+/* "jemalloc-5.3.0" or "libc". */
+const char *mem_allocator_name(void);
+/* Gives unused pages back to the system (MEMORY PURGE). */
+void mem_purge(void);
+
+#endif

@@ -1,0 +1,13 @@
+/* Runs every unit suite; ends by Check's own summary line. */
+#include <stdlib.h>
+
+#include "tests/unit/suites.h"
+
+int main(void)
+{
+    SRunner *r = srunner_create(suite_bytes());
+    srunner_run_all(r, CK_ENV);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,10 @@
+/* The unit tests: one suite a structure or module, in a file that mirrors the tree. A new suite is one
+ * function here and one line in main.c. */
+#ifndef ATRIUM_TESTS_SUITES_H
+#define ATRIUM_TESTS_SUITES_H
+
+#include <check.h>
+
+Suite *suite_bytes(void);
+
+#endif
