@@ -1,0 +1,125 @@
+/* What a command handler sees: its arguments, its keys, and how it answers.
+ *
+ * Before the handler runs, dispatch has found the row, checked arity and permission, hashed every key and
+ * locked their shards. A handler parses all its arguments first, then looks up, changes, tells what it
+ * changed (exec_changed), and replies exactly once. It never locks, blocks or does I/O. An error reply
+ * means that nothing happened.
+ *
+ * Keys are named by their ordinal: 0 is the first key by the row's key specifications. */
+#ifndef ATRIUM_COMMANDS_EXEC_H
+#define ATRIUM_COMMANDS_EXEC_H
+
+#include "base/bytes.h"
+#include "commands/command.h"
+#include "commands/reply.h"
+#include "keyspace/keyspace.h"
+
+struct engine;
+struct session;
+
+/* Classes of keyspace events, with the letters of notify-keyspace-events. */
+enum event_class {
+    EVENT_GENERIC = 1 << 0,  /* g */
+    EVENT_STRING = 1 << 1,   /* $ */
+    EVENT_LIST = 1 << 2,     /* l */
+    EVENT_SET = 1 << 3,      /* s */
+    EVENT_HASH = 1 << 4,     /* h */
+    EVENT_ZSET = 1 << 5,     /* z */
+    EVENT_EXPIRED = 1 << 6,  /* x */
+    EVENT_EVICTED = 1 << 7,  /* e */
+    EVENT_STREAM = 1 << 8,   /* t */
+    EVENT_KEY_MISS = 1 << 9, /* m */
+    EVENT_MODULE = 1 << 10,  /* d */
+    EVENT_NEW = 1 << 11,     /* n */
+    EVENT_KEYSPACE = 1 << 12, /* K */
+    EVENT_KEYEVENT = 1 << 13, /* E */
+};
+
+#define EXEC_INLINE_KEYS 8
+
+struct exec {
+    struct engine *engine;
+    struct keyspace *ks;
+    struct session *session;
+    const struct command *cmd;
+    const struct bytes *argv;
+    int argc;
+    struct reply *reply;
+    struct keyref *keys;
+    unsigned nkeys;
+    unsigned db;
+    uint64_t now_ms;
+    uint64_t changes; /* how many keys exec_changed named */
+    struct keyref inline_keys[EXEC_INLINE_KEYS];
+};
+
+/* ---- looking up ------------------------------------------------------------------------------ */
+
+/* Key k for reading; NULL where missing. Counts a hit or a miss and touches the access clock. */
+struct entry *exec_read(struct exec *x, unsigned k);
+/* Key k for writing or for a look that is no access (TYPE, TTL, OBJECT): no statistics, no touch. */
+struct entry *exec_peek(struct exec *x, unsigned k);
+/* The same with a type check: false where the key has another type, and WRONGTYPE has been answered.
+ * *e is NULL where the key is missing. */
+bool exec_read_typed(struct exec *x, unsigned k, enum value_type type, struct entry **e);
+bool exec_peek_typed(struct exec *x, unsigned k, enum value_type type, struct entry **e);
+/* The key's object of that type, NULL where missing; false: WRONGTYPE has been answered. */
+bool exec_read_object(struct exec *x, unsigned k, enum value_type type, void **object);
+bool exec_peek_object(struct exec *x, unsigned k, enum value_type type, void **object);
+
+/* ---- changing -------------------------------------------------------------------------------- */
+
+/* Puts a new object under key k, in place of whatever is there. The keyspace owns it then. */
+struct entry *exec_put_object(struct exec *x, unsigned k, enum value_type type, void *object);
+/* SET: string value and deadline (0: none) in one step. */
+struct entry *exec_set_string(struct exec *x, unsigned k, struct bytes value, uint64_t deadline_ms,
+                              bool keep_ttl);
+bool exec_delete(struct exec *x, unsigned k);
+/* After elements were removed from the object: deletes the key where it is empty, with the "del"
+ * event; true where it was. */
+bool exec_delete_if_empty(struct exec *x, unsigned k, struct entry *e);
+
+/* Tells that key k was changed: watchers, statistics, log, and the event of that class and name. Once
+ * for each key and event, after the change. */
+void exec_changed(struct exec *x, unsigned k, enum event_class cls, const char *event);
+/* An event without a change of the value (a key was deleted as a by-product etc.). */
+void exec_event(struct exec *x, unsigned k, enum event_class cls, const char *event);
+
+/* ---- arguments ------------------------------------------------------------------------------- */
+
+/* Argument i as a number; false: the error has been answered. */
+bool exec_int(struct exec *x, int i, int64_t *out);
+bool exec_int_in(struct exec *x, int i, int64_t min, int64_t max, const char *error, int64_t *out);
+bool exec_double(struct exec *x, int i, double *out);
+bool exec_is(const struct exec *x, int i, const char *word);
+
+/* Options: a table of words. Each is a flag, or takes one argument; `group` marks words of which one
+ * at most may stand; a repeated word is a syntax error unless `repeat`. Parsing goes from argument `from`
+ * to the end; any other word answers a syntax error.
+ *
+ *     struct option opts[] = {{"NX", GROUP_EXIST}, {"EX", GROUP_EXPIRE, .takes = 1}, {0}};
+ *     if (!exec_options(x, 3, opts)) return;
+ *     if (opts[0].at) ...          at: the argument's position, 0 where absent; the value is at + 1
+ */
+struct option {
+    const char *word;
+    unsigned group; /* 0: none */
+    int takes;      /* arguments that follow */
+    bool repeat;
+    int at;
+};
+
+bool exec_options(struct exec *x, int from, struct option *options);
+/* The same up to argument `to`, exclusive. */
+bool exec_options_until(struct exec *x, int from, int to, struct option *options);
+
+/* EX, PX, EXAT, PXAT with its value to a deadline in wall-clock ms. `word` as found; false: the error
+ * ("invalid expire time in 'set' command", not an integer) has been answered. */
+bool exec_deadline(struct exec *x, const char *word, int value_at, uint64_t *deadline_ms);
+
+/* ---- lifetime -------------------------------------------------------------------------------- */
+
+/* Memory that lives until the command ends; not cleared. */
+void *exec_alloc(struct exec *x, size_t n);
+
+#endif

@@ -1,0 +1,87 @@
+/* A session: one connection (RESP, memcached, WebSocket) or one authenticated request context (HTTP), as the
+ * engine sees it.
+ *
+ * Owner: the network thread that runs its commands; only that thread touches the fields, but for those marked
+ * atomic, and for the registry's links (registry lock). Other threads reach a session only through its
+ * mailbox (pubsub/mailbox.h): a kill, a message. */
+#ifndef ATRIUM_COMMANDS_SESSION_H
+#define ATRIUM_COMMANDS_SESSION_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+
+struct engine;
+struct mailbox;
+struct message;
+struct subscriptions;
+
+enum door { DOOR_RESP, DOOR_MEMCACHED, DOOR_HTTP, DOOR_WEBSOCKET };
+
+enum reply_mode { REPLY_MODE_ON, REPLY_MODE_OFF, REPLY_MODE_SKIP, REPLY_MODE_SKIP_NEXT };
+
+struct session;
+
+struct session_ops {
+    /* A message for one of the session's subscriptions. Called in the owner's thread by mailbox_drain. */
+    void (*deliver)(struct session *s, struct message *m);
+    /* Close the connection (CLIENT KILL, shutdown): in the owner's thread. */
+    void (*close)(struct session *s);
+    /* Bytes waiting in and out, for CLIENT LIST; any thread, so from atomics. May be NULL. */
+    void (*buffers)(const struct session *s, size_t *in, size_t *out);
+};
+
+#define SESSION_ADDR_MAX 108
+
+struct session {
+    uint64_t id;
+    enum door door;
+    const struct session_ops *ops;
+    void *context; /* the door's own */
+    struct engine *engine;
+    struct mailbox *mailbox; /* of the owning thread; NULL for HTTP */
+
+    uint8_t db;
+    uint8_t resp; /* 2 or 3 */
+    bool authenticated;
+    bool close_after_reply; /* QUIT, protocol errors */
+    bool no_evict, no_touch;
+    bool monitor;
+    enum reply_mode reply_mode;
+    struct subscriptions *subs; /* pubsub's; NULL where there are none */
+
+    char addr[SESSION_ADDR_MAX], laddr[SESSION_ADDR_MAX]; /* set once, before it is registered */
+    struct bytes name, lib_name, lib_ver; /* owned; changed and read by others under the registry lock */
+
+    uint64_t created_at_ms;
+    _Atomic uint64_t active_at_ms;
+    _Atomic(const struct command *) last_command;
+    _Atomic uint64_t commands, bytes_in, bytes_out;
+    _Atomic uint32_t published_subs; /* counts for CLIENT LIST: sub, psub, ssub, 8 bits short each */
+
+    struct session *next, *prev; /* registry lock */
+};
+
+/* Makes and registers a session. addr and laddr are C strings ("127.0.0.1:6379", "/path:0"). */
+struct session *session_new(struct engine *e, enum door door, const struct session_ops *ops,
+                            void *context, struct mailbox *mailbox, const char *addr, const char *laddr);
+/* Drops subscriptions, unregisters, frees. In the owner's thread. */
+void session_free(struct session *s);
+/* RESET, and a fresh start: db 0, RESP2, no name, no subscriptions; authenticated iff no password is set. */
+void session_reset(struct session *s);
+/* Is it in RESP2's subscribe mode (few commands allowed)? */
+bool session_subscribed(const struct session *s);
+
+/* Calls visit for each session under the registry lock: read only, do not block. */
+typedef void session_visit(struct session *s, void *ctx);
+void session_each(struct engine *e, session_visit *visit, void *ctx);
+/* Asks the owner of session `id` to close it; false where there is none. Any thread. */
+bool session_kill(struct engine *e, uint64_t id);
+size_t session_count(struct engine *e, enum door door);
+/* The registry's lock, for changing name, lib_name, lib_ver. */
+void session_lock(struct engine *e);
+void session_unlock(struct engine *e);
+
+#endif

@@ -1,0 +1,50 @@
+/* The configuration: Redis's `directive value` form from a file, flags and CONFIG SET.
+ *
+ * config_table.h has one row a directive. Numbers and booleans are atomics, so any thread reads them
+ * without a lock; strings are copied out under the configuration's lock. */
+#ifndef ATRIUM_CONFIG_H
+#define ATRIUM_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+
+enum config_id {
+#define X(id, name, kind, initial, min, max, flags, help) CONFIG_##id,
+#include "config_table.h"
+#undef X
+    CONFIG_COUNT
+};
+
+struct config;
+
+/* All directives at their defaults. */
+struct config *config_new(void);
+void config_free(struct config *c);
+
+/* Sets one directive from text; false, with one clear line in `error`, where it is unknown, out of range or
+ * (running) may not change any more. */
+bool config_set(struct config *c, struct bytes name, struct bytes value, bool running,
+                struct buf *error);
+/* Reads a file / the program's arguments (--name value, a first bare argument is the file). */
+bool config_load_file(struct config *c, const char *path, struct buf *error);
+bool config_load_args(struct config *c, int argc, char **argv, struct buf *error);
+/* Rules that span directives (a bind beyond loopback without a password, ...). */
+bool config_validate(const struct config *c, struct buf *error);
+/* Writes the file it was read from anew: comments and order kept, changed values replaced, new ones
+ * appended; written beside and renamed. */
+bool config_rewrite(struct config *c, struct buf *error);
+
+/* Numbers, sizes (bytes), booleans (0, 1), enumerations (index). Any thread. */
+int64_t config_int(const struct config *c, enum config_id id);
+/* A copy of a string directive appended to `out`. Any thread. */
+void config_string(const struct config *c, enum config_id id, struct buf *out);
+/* Is it the empty string? Without the lock. */
+bool config_is_empty(const struct config *c, enum config_id id);
+
+/* CONFIG GET: visits every directive whose name matches the glob. */
+typedef void config_visit(const char *name, struct bytes value, void *ctx);
+void config_each(const struct config *c, struct bytes pattern, config_visit *visit, void *ctx);
+
+#endif

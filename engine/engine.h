@@ -1,0 +1,92 @@
+/* The engine, as the doors and the program see it: the one header of engine/ that http/, ws/ and atrium.c
+ * include. It brings bytes, replies, sessions, configuration and pub/sub with it.
+ *
+ * A request at any door becomes one command: engine_execute(session, argv, argc, reply). Handlers answer
+ * through the reply sink; ACL, statistics, slow log, notifications and limits hold at every door.
+ *
+ * Threads: any thread may execute commands; it is registered on its first call. A session is used by one
+ * thread at a time. */
+#ifndef ATRIUM_ENGINE_H
+#define ATRIUM_ENGINE_H
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "base/rng.h"
+#include "commands/command.h"
+#include "commands/error.h"
+#include "commands/reply.h"
+#include "commands/session.h"
+#include "config.h"
+#include "pubsub/pubsub.h"
+
+#define ATRIUM_VERSION "0.1.0"
+/* What clients that ask for Redis's version are told: the grammar level. */
+#define ATRIUM_REDIS_VERSION "8.4.0"
+
+struct engine;
+
+/* Takes over `config`. Starts the engine's timer thread and reclaimer. */
+struct engine *engine_open(struct config *config);
+/* Ends its threads and frees everything; all sessions are gone by then. */
+void engine_close(struct engine *e);
+
+struct config *engine_config(struct engine *e);
+struct hub *engine_hub(struct engine *e);
+
+enum engine_result {
+    ENGINE_DONE,   /* the reply has been given */
+    ENGINE_PAUSED, /* CLIENT PAUSE holds: nothing happened, no reply; call again later with the same */
+};
+
+/* Runs one command. argc >= 1. Errors are replies. The caller holds no lock of the engine. */
+enum engine_result engine_execute(struct session *s, const struct bytes *argv, int argc,
+                                  struct reply *reply);
+
+/* Between these a thread may keep its pass through the gate and a shard's lock from one command to the next
+ * (at most 16 commands or 20 us): for pipelines. It must not block in between. */
+void engine_batch_begin(struct engine *e);
+void engine_batch_end(struct engine *e);
+
+/* The thread's own account of what came and went; any thread. */
+enum engine_counter {
+    COUNTER_COMMANDS,
+    COUNTER_CONNECTIONS, /* accepted since start */
+    COUNTER_REJECTED,    /* refused by maxclients */
+    COUNTER_BYTES_IN,
+    COUNTER_BYTES_OUT,
+    COUNTER_HITS,
+    COUNTER_MISSES,
+    COUNTER_ERRORS,
+    COUNTER_PUBLISHED,
+    COUNTER_OUTPUT_LIMIT_CLOSED,
+    COUNTER_COUNT
+};
+void engine_count(struct engine *e, enum engine_counter c, uint64_t n);
+uint64_t engine_counter(struct engine *e, enum engine_counter c);
+void engine_reset_counters(struct engine *e);
+
+/* Draining: set once when the program ends; readyz answers 503 from then on. */
+void engine_drain(struct engine *e);
+bool engine_ready(const struct engine *e);
+/* SHUTDOWN: asks the program to end; it polls or waits for this. */
+void engine_request_shutdown(struct engine *e);
+bool engine_shutdown_requested(const struct engine *e);
+
+/* ---- the listeners of engine/net/ -------------------------------------------------------------- */
+
+struct net;
+/* Opens the RESP and memcached doors that the configuration names and starts their threads; NULL with a
+ * line in `error` (a taken port, a bad address). */
+struct net *net_open(struct engine *e, struct buf *error);
+/* Stops accepting, ends the threads, closes every connection. */
+void net_close(struct net *n);
+
+/* A listening socket for `port` on every address of `bind`; fds are appended to `fds` (room for max).
+ * Returns their number, or -1 with a line in `error`. Shared with the HTTP door. */
+int net_listen(const struct config *c, int port, int *fds, int max, struct buf *error);
+
+#endif

@@ -1,0 +1,87 @@
+/* Publish and subscribe: one channel space for every door.
+ *
+ * Layout. The hub maps a channel to the mailboxes (one a network thread) that have subscribers, with their number.
+ * Publishing makes one reference-counted message, appends a reference to each such mailbox, wakes it
+ * once, and knows the number of receivers without asking. The owning thread drains its mailbox and
+ * hands the message to its own subscribers. A message is encoded once per format (message_encoding).
+ * A publisher that is itself in the owning thread of some subscribers still goes through the mailbox,
+ * but for its own session's thread it is drained before the command's reply, as Redis orders it.
+ *
+ * Order: messages to one channel reach every mailbox in the same order (they are appended under the
+ * channel's stripe). Locks: stripes by channel hash, then the pattern lock, then mailbox locks (leaves).
+ * The thread-local side (which sessions) is the owner's alone and has no lock. */
+#ifndef ATRIUM_PUBSUB_PUBSUB_H
+#define ATRIUM_PUBSUB_PUBSUB_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+
+struct hub;
+struct mailbox;
+struct session;
+
+enum sub_kind { SUB_CHANNEL, SUB_PATTERN, SUB_SHARD };
+
+/* Formats a message is encoded in, each at most once. */
+enum message_format { MESSAGE_RESP2, MESSAGE_RESP3, MESSAGE_WS_JSON, MESSAGE_FORMATS };
+
+enum message_kind { MESSAGE_PUBLISHED, MESSAGE_KILL, MESSAGE_MONITOR };
+
+struct message {
+    _Atomic uint32_t refs;
+    enum message_kind kind;
+    enum sub_kind via;      /* which kind of subscription it matched */
+    struct bytes channel, pattern, data; /* inside this allocation; pattern for SUB_PATTERN */
+    uint64_t published_at_ms;
+    uint64_t session_id; /* MESSAGE_KILL: whom */
+    _Atomic(struct buf *) encoded[MESSAGE_FORMATS];
+};
+
+void message_ref(struct message *m);
+void message_unref(struct message *m);
+/* The message in that format, made by `encode` the first time, by whichever thread comes first. Lives as
+ * long as the message. */
+typedef void message_encode_fn(const struct message *m, struct buf *out);
+struct bytes message_encoding(struct message *m, enum message_format f, message_encode_fn *encode);
+
+/* ---- the hub --------------------------------------------------------------------------------- */
+
+struct hub *hub_new(void);
+void hub_free(struct hub *h);
+
+/* Returns the number of subscriptions that get it. kind: SUB_CHANNEL (patterns too) or SUB_SHARD. Any
+ * thread, no lock above pub/sub's held (see keyspace/shard.h for the order). */
+size_t hub_publish(struct hub *h, enum sub_kind kind, struct bytes channel, struct bytes data);
+
+/* In the session's owning thread. True where it was not subscribed before (or was, for unsubscribe). */
+bool hub_subscribe(struct hub *h, struct session *s, enum sub_kind kind, struct bytes name);
+bool hub_unsubscribe(struct hub *h, struct session *s, enum sub_kind kind, struct bytes name);
+void hub_drop_session(struct hub *h, struct session *s);
+/* How many subscriptions the session has: channels + patterns, or shard channels (SUB_SHARD). */
+size_t hub_session_count(const struct session *s, enum sub_kind kind);
+/* Visits the session's names of one kind. */
+typedef void hub_name_visit(struct bytes name, void *ctx);
+void hub_session_each(const struct session *s, enum sub_kind kind, hub_name_visit *visit, void *ctx);
+
+/* PUBSUB CHANNELS / SHARDCHANNELS: pattern.p NULL for all. NUMSUB: subscribers of one channel. */
+void hub_channels(struct hub *h, enum sub_kind kind, const struct bytes *pattern,
+                  hub_name_visit *visit, void *ctx);
+size_t hub_subscribers(struct hub *h, enum sub_kind kind, struct bytes channel);
+size_t hub_pattern_count(struct hub *h); /* distinct patterns */
+
+/* ---- mailboxes -------------------------------------------------------------------------------- */
+
+/* wake is called by other threads, once until the mailbox is drained (write an eventfd, lws_cancel_service). */
+typedef void mailbox_wake_fn(void *ctx);
+struct mailbox *mailbox_new(struct hub *h, mailbox_wake_fn *wake, void *ctx);
+void mailbox_free(struct mailbox *m);
+/* Delivers what is queued to the thread's sessions, through session_ops. In the owning thread. */
+void mailbox_drain(struct mailbox *m);
+/* Appends a message (takes a reference). Any thread. */
+void mailbox_post(struct mailbox *m, struct message *msg);
+
+#endif
