@@ -6,5 +6,6 @@
 #include <check.h>
 
 Suite *suite_bytes(void);
+Suite *suite_listpack(void);
 
 #endif
