@@ -1,0 +1,187 @@
+"""The argument pools: what a slot of a template is filled with. Keys are few, so that commands meet on them;
+values lean to the borderline. Numbers that would make a server allocate gigabytes are left out."""
+
+STRING_KEYS = [b"s%d" % i for i in range(6)] + [b"s:{tag}:1", b"s\x00\xff\r\n"]
+HASH_KEYS = [b"h%d" % i for i in range(5)] + [b"h:{tag}:1"]
+ZSET_KEYS = [b"z%d" % i for i in range(6)] + [b"z:{tag}:1"]
+LEX_KEYS = [b"y0", b"y1", b"y2"]  # one score alone: order by member is undefined where scores differ
+ALL_KEYS = STRING_KEYS + HASH_KEYS + ZSET_KEYS + [b"missing", b""]
+
+INTEGERS = [b"%d" % i for i in (0, 0, 1, 1, 1, 2, 3, 5, 7, 10, -1, -1, -2, -3, -10, 100, 4096)]
+EDGE_INTEGERS = [
+    b"9223372036854775807", b"-9223372036854775808", b"9223372036854775808", b"-9223372036854775809",
+    b"9223372036854775806", b"-9223372036854775807", b"18446744073709551615", b"4611686018427387904",
+    b"2147483647", b"2147483648", b"-2147483648", b"4294967296",
+]  # fmt: skip
+NOT_INTEGERS = [b"", b"abc", b"1.0", b"1e3", b" 1", b"1 ", b"+1", b"01", b"-0", b"0x10", b"--1", b"-", b"1\x00"]
+FLOATS = [
+    b"0", b"1", b"-1", b"1.5", b"-2.5", b"0.1", b"0.2", b"3.14159265358979", b"1e3", b"1e-3", b"2.0", b"5e-1",
+    b"10", b"100", b"3", b"-7", b"0.30000000000000004", b"123456789.125", b"1e10", b"-1e-5", b".5", b"5.", b"+3",
+]  # fmt: skip
+EDGE_FLOATS = [
+    b"inf", b"-inf", b"+inf", b"Infinity", b"-INF", b"1e308", b"-1e308", b"1e-320", b"1e17", b"1e18", b"1e21",
+    b"9007199254740993", b"-0", b"-0.0", b"9223372036854775807", b"0x1p3", b"0x10", b"1.7976931348623157e308",
+    b"4.9e-324", b"1e22", b"123456789012345678901234567890",
+]  # fmt: skip
+NOT_FLOATS = [b"", b"abc", b"nan", b"NaN", b"1.5x", b" 1.5", b"1.5 ", b"1e", b"--1", b"1,5", b"1\x00", b"1e400", b"-1e400"]
+TEXTS = [
+    b"", b"a", b"b", b"hello", b"Hello World", b"foobar", b"ohmytext", b"mynewtext", b"\x00", b"\xff\xfe",
+    b"line\r\nbreak", b"\xc3\xa9t\xc3\xa9", b"x" * 44, b"x" * 45, b"y" * 64, b"y" * 65, b"z" * 300, b"a b c",
+    b"*", b"h?llo", b"[abc]", b"'q\"",
+]  # fmt: skip
+WORDS = [
+    b"NX", b"XX", b"GET", b"EX", b"PX", b"EXAT", b"PXAT", b"KEEPTTL", b"PERSIST", b"GT", b"LT", b"CH", b"INCR", b"LIMIT",
+    b"WITHSCORES", b"REV", b"BYSCORE", b"BYLEX", b"COUNT", b"MATCH", b"TYPE", b"WITHVALUES", b"AGGREGATE", b"WEIGHTS", b"REPLACE",
+]  # fmt: skip
+PATTERNS = [
+    b"*", b"*", b"s*", b"h?", b"z[0-3]", b"[^s]*", b"s[", b"\\*", b"*1", b"*0*", b"", b"?", b"nomatch", b"s\\0", b"[a-c]*",
+    b"[z-a]?", b"f*", b"m[!1]", b"**a**", b"[\\]", b"[^", b"h[0-", b"{tag}", b"*{tag}*", b"*\x00*", b"*\xff*", b"f[1-3]*",
+]  # fmt: skip
+LEX = [
+    b"-", b"+", b"-", b"+", b"[a", b"(a", b"[b", b"(b", b"[m1", b"(m1", b"[m2", b"(m3", b"[", b"(", b"[zz", b"[m\x00", b"", b"a",
+    b"--", b"[m12", b"+a", b"(m9",
+]  # fmt: skip
+
+FAR_S = 4102444800  # the year 2100
+
+
+def pick(rng, pool):
+    return pool[int(rng.random() * len(pool))]
+
+
+def mostly(*weighted):
+    """A slot that draws from one of several pools (or calls one of several slots), by their weights."""
+    pools = [pool for _, pool in weighted]
+    weights, total = [], 0
+    for weight, _ in weighted:
+        total += weight
+        weights.append(total)
+
+    def draw(rng):
+        at = rng.random() * total
+        for weight, pool in zip(weights, pools):
+            if at < weight:
+                return pool(rng) if callable(pool) else pick(rng, pool)
+        return pick(rng, pools[-1])
+
+    return draw
+
+
+def between(low, high):
+    return lambda rng: b"%d" % rng.randrange(low, high)
+
+
+def counted(key, wrong=0.05):
+    """numkeys key ...: as many keys as announced, but for a few."""
+
+    def draw(rng):
+        keys = [key(rng) for _ in range(rng.randrange(1, 4))]
+        count = b"%d" % len(keys)
+        if rng.random() < wrong:
+            count = pick(rng, [b"0", b"-1", b"1", b"2", b"3", b"4", b"100", b"x", b"9223372036854775807", b""])
+        return [count] + keys
+
+    return draw
+
+
+def member(rng):
+    return b"m%d" % int(rng.random() * 14)
+
+
+def field(rng):
+    return b"f%d" % int(rng.random() * 10)
+
+
+def many_members(rng):
+    """Enough of them to leave the small encoding."""
+    start = rng.randrange(1000)
+    out = []
+    for i in range(rng.randrange(20, 90)):
+        out += [b"%d" % rng.randrange(50), b"big%d" % (start + i)]
+    return out
+
+
+def many_fields(rng):
+    start = rng.randrange(2000)
+    out = []
+    for i in range(rng.randrange(100, 300)):
+        out += [b"bf%d" % (start + i), b"%d" % i]
+    return out
+
+
+def junk(rng):
+    return pick(rng, pick(rng, JUNK))
+
+
+def weights(rng):
+    """WEIGHTS with as many numbers as keys are usual."""
+    return [b"WEIGHTS"] + [score(rng) for _ in range(rng.randrange(1, 4))]
+
+
+integer = mostly((8, INTEGERS), (1, EDGE_INTEGERS), (1, NOT_INTEGERS))
+number = mostly((8, FLOATS), (1, EDGE_FLOATS), (0.6, NOT_FLOATS))
+score = mostly((6, INTEGERS), (5, FLOATS), (0.7, EDGE_FLOATS), (0.25, NOT_FLOATS))
+JUNK = [EDGE_INTEGERS[2:4], NOT_INTEGERS, NOT_FLOATS, TEXTS, WORDS, WORDS, INTEGERS, [b"missing"], LEX]
+
+# Distances are random and far apart, so that a few milliseconds between the servers change no answer.
+seconds = mostly((9, between(100, 10**6)), (1, [b"0", b"-1", b"-100", b"1e3", b"abc", b"", b"9223372036854775807",
+    b"9223372036854775", b"9223370000000000", b"-9223372036854775808", b"10000000000"]))  # fmt: skip
+milliseconds = mostly((9, between(10**5, 10**9)), (1, [b"0", b"-1", b"-100", b"abc", b"", b"9223372036854775807",
+    b"9223372036854775000", b"-9223372036854775808", b"10000000000000"]))  # fmt: skip
+at_seconds = mostly((9, between(FAR_S, FAR_S + 40)), (1, [b"0", b"-1", b"1", b"1000000000", b"abc", b"",
+    b"9223372036854775807", b"9223372036854775", b"-9223372036854775808"]))  # fmt: skip
+at_milliseconds = mostly((9, between(FAR_S * 1000, FAR_S * 1000 + 40)), (1, [b"0", b"-1", b"1", b"1000000000000",
+    b"abc", b"", b"9223372036854775807", b"-9223372036854775808"]))  # fmt: skip
+
+any_key = mostly((1, ALL_KEYS))
+string_key = mostly((12, STRING_KEYS), (1, ALL_KEYS))
+hash_key = mostly((12, HASH_KEYS), (1, ALL_KEYS))
+zset_key = mostly((14, ZSET_KEYS), (1, ALL_KEYS))
+
+SLOTS = {
+    "key": any_key,
+    "string": string_key,
+    "hash": hash_key,
+    "zset": zset_key,
+    "fresh": mostly((1, [b"n%d" % i for i in range(8)]), (1, ALL_KEYS)),
+    "value": mostly((4, INTEGERS), (4, TEXTS), (1, FLOATS), (1, EDGE_INTEGERS), (1, NOT_INTEGERS), (0.5, EDGE_FLOATS)),
+    "integer": integer,
+    "delta": mostly((6, INTEGERS), (2, EDGE_INTEGERS), (1, NOT_INTEGERS)),
+    "number": number,
+    "score": score,
+    "index": mostly((8, INTEGERS), (2, between(-20, 20)), (0.6, EDGE_INTEGERS), (0.4, NOT_INTEGERS)),
+    "offset": mostly((9, [b"0", b"1", b"3", b"10", b"50", b"200"]), (1, [b"-1", b"536870912", b"abc", b"9223372036854775807",
+        b"4294967296", b"", b"536870911x"])),  # fmt: skip
+    "seconds": seconds,
+    "milliseconds": milliseconds,
+    "at_seconds": at_seconds,
+    "at_milliseconds": at_milliseconds,
+    "database": mostly((9, [b"0", b"0", b"1", b"2", b"3", b"15"]), (1, [b"16", b"-1", b"abc", b"", b"99999999999"])),
+    "pattern": mostly((1, PATTERNS)),
+    "count": mostly((9, [b"1", b"2", b"3", b"5", b"10", b"100", b"0"]), (1, [b"-1", b"abc", b"9223372036854775807",
+        b"9223372036854775808", b"", b"1.5", b"-9223372036854775808"])),  # fmt: skip
+    "random_count": mostly((9, [b"1", b"2", b"5", b"10", b"100", b"0", b"-1", b"-2", b"-7", b"-30"]), (1, [b"abc",
+        b"9223372036854775807", b"9223372036854775808", b"-9223372036854775808", b"-9223372036854775809", b"", b"1.5"])),  # fmt: skip
+    "limit_offset": mostly((9, [b"0", b"0", b"1", b"2", b"5"]), (1, [b"-1", b"100", b"abc", b"9223372036854775807", b""])),
+    "limit_count": mostly((9, [b"1", b"2", b"5", b"10", b"-1"]), (1, [b"0", b"-5", b"abc", b"9223372036854775807", b""])),
+    "cursor_zero": mostly((14, [b"0"]), (1, [b"", b"abc", b"-1", b"18446744073709551616", b"1x", b" 0", b"00"])),
+    "type_name": mostly((6, [b"string", b"hash", b"zset"]), (1, [b"list", b"set", b"stream", b"STRING", b"nosuch", b""])),
+    "field": mostly((12, field), (1, TEXTS)),
+    "fields_values": many_fields,
+    "member": mostly((14, member), (1, TEXTS), (0.3, FLOATS)),
+    "scores_members": many_members,
+    "lexset": mostly((14, LEX_KEYS), (1, STRING_KEYS)),
+    "lex_member": mostly((8, member), (1, [b"a", b"ab", b"abc", b"b", b"\xff", b"m\x00", b"c" * 65, b"zz"])),
+    "min_score": mostly((5, [b"-inf", b"0", b"1", b"2", b"(1", b"(2", b"-1", b"(0.1", b"1.5", b"3"]), (1, score), (0.3, [b"(", b"(abc",
+        b"((1", b"", b"(nan", b"(inf", b"(-inf"])),  # fmt: skip
+    "max_score": mostly((5, [b"+inf", b"inf", b"3", b"5", b"(5", b"10", b"(10", b"100", b"2", b"(3"]), (1, score), (0.3, [b"(", b"(abc",
+        b"((1", b"", b"nan", b"(inf", b"-inf"])),  # fmt: skip
+    "lex": mostly((1, LEX)),
+    "weights": weights,
+    "counted_zsets": counted(zset_key),
+    "counted_two": counted(mostly((1, ZSET_KEYS[:3]))),
+    "channel": mostly((12, [b"news", b"news.art", b"news.it", b"chat:room1", b"a", b""]), (1, TEXTS)),
+    "channel_pattern": mostly((1, [b"news*", b"*", b"news.?rt", b"chat:*", b"[an]*", b"a", b"", b"news.*", b"*\xff*"])),
+    "junk": junk,
+    "unknown": mostly((1, [b"NOSUCH", b"FOO", b"get2", b"", b"SETT", b"\xff\x00", b"G ET", b"x" * 140])),
+}

@@ -1,0 +1,224 @@
+"""When two replies count as equal: byte for byte, but for what cannot be (order of an unordered reply, random
+picks, clocks) or need not be (the spelling of a double), and for the accepted differences of a file."""
+
+import os
+import re
+
+import resp
+
+SCORES = {b"ZADD", b"ZSCORE", b"ZMSCORE", b"ZINCRBY", b"ZRANGE", b"ZREVRANGE", b"ZRANGEBYSCORE", b"ZREVRANGEBYSCORE",
+    b"ZPOPMIN", b"ZPOPMAX", b"ZMPOP", b"ZUNION", b"ZINTER", b"ZDIFF", b"ZSCAN", b"ZRANDMEMBER"}  # fmt: skip
+UNORDERED = {b"KEYS", b"HKEYS", b"HVALS"}
+SCANS = {b"SCAN": 1, b"HSCAN": 2, b"ZSCAN": 2}  # elements of an item, under RESP2 and RESP3 alike
+RANDOM = {b"RANDOMKEY", b"HRANDFIELD", b"ZRANDMEMBER"}
+TOLERANCE = {b"TTL": 1, b"PTTL": 1500, b"EXPIRETIME": 1, b"PEXPIRETIME": 1500}
+
+
+def same(argv, ours, theirs):
+    """Whether atrium's reply and the reference's to the command `argv` agree."""
+    if ours == theirs:
+        return True
+    if "-" in (ours[0], theirs[0]) or not argv:
+        return False
+    name = argv[0].upper()
+    if name in SCORES:
+        ours, theirs = doubles(ours), doubles(theirs)
+        if ours == theirs:
+            return True
+    special = SPECIAL.get(name)
+    return bool(special and special(argv, ours, theirs))
+
+
+def doubles(reply):
+    """The reply with every double, and under RESP2 every bulk that spells one, in one canonical spelling."""
+    kind, value = reply
+    if isinstance(value, list):
+        return kind, [doubles(item) for item in value]
+    if value and kind in "$,":
+        try:
+            return kind, b"%.17g" % float(value)
+        except ValueError:
+            pass
+    return reply
+
+
+def flat(reply):
+    return sorted(reply[1], key=repr)
+
+
+def pairs(reply):
+    items = reply[1]
+    return sorted(zip(items[0::2], items[1::2]), key=repr)
+
+
+def both_lists(ours, theirs):
+    return ours[0] == theirs[0] and isinstance(ours[1], list) and isinstance(theirs[1], list)
+
+
+def same_elements(_, ours, theirs):
+    return both_lists(ours, theirs) and flat(ours) == flat(theirs)
+
+
+def same_pairs(_, ours, theirs):
+    return both_lists(ours, theirs) and pairs(ours) == pairs(theirs)
+
+
+def same_scan(argv, ours, theirs):
+    """Whole scans give the same elements; of scans that go on, or begin in the middle, only the shape is told."""
+    if not both_lists(ours, theirs) or len(ours[1]) != 2:
+        return False
+    (our_cursor, our_items), (their_cursor, their_items) = ours[1], theirs[1]
+    if our_cursor[0] != their_cursor[0] or not both_lists(our_items, their_items):
+        return False
+    begin = argv[1 if argv[0].upper() == b"SCAN" else 2]
+    if our_cursor != their_cursor or begin.strip(b"0"):
+        return True
+    compare = same_pairs if SCANS[argv[0].upper()] == 2 else same_elements
+    return our_cursor[1] != b"0" or compare(argv, our_items, their_items)
+
+
+def same_random(argv, ours, theirs):
+    """Of random picks: type, how many, and that distinct ones are distinct. That the picks are members is
+    verified by `lockstep`, which asks for the whole collection."""
+    if ours[0] != theirs[0]:
+        return False
+    if not isinstance(ours[1], list) or not isinstance(theirs[1], list):
+        return (ours[1] is None) == (theirs[1] is None)
+    if len(ours[1]) != len(theirs[1]):
+        return False
+    shapes = [[item[0] for item in reply[1]] for reply in (ours, theirs)]
+    if shapes[0] != shapes[1]:
+        return False
+    if argv[2].startswith(b"-"):
+        return True
+    step = 2 if len(argv) > 3 and ours[1] and ours[1][0][0] != "*" else 1
+    picked = [repr(item) for item in ours[1][::step]]
+    return len(set(picked)) == len(picked)
+
+
+def same_time(argv, ours, theirs):
+    if ours[0] != ":" or theirs[0] != ":":
+        return False
+    a, b = int(ours[1]), int(theirs[1])
+    return min(a, b) >= 0 and abs(a - b) <= TOLERANCE[argv[0].upper()]
+
+
+def same_object(argv, ours, theirs):
+    if len(argv) > 1 and argv[1].upper() == b"IDLETIME":
+        return ours[0] == theirs[0] == ":" and abs(int(ours[1]) - int(theirs[1])) <= 1
+    if len(argv) > 1 and argv[1].upper() == b"HELP":
+        return ours[0] == theirs[0] == "*"
+    return False
+
+
+def same_hello(_, ours, theirs):
+    """The same fields in the same order, equal but for the version, the id and what modules there are."""
+    if ours[0] != theirs[0] or ours[0] not in "*%":
+        return False
+    ours, theirs = dict(zip(ours[1][0::2], ours[1][1::2])), dict(zip(theirs[1][0::2], theirs[1][1::2]))
+    if list(ours) != list(theirs):
+        return False
+    return all(ours[k] == theirs[k] or k[1] in (b"version", b"id") for k in ours if k[1] != b"modules")
+
+
+def field_names(reply):
+    lines = reply[1].split(b"\n")
+    return [[word.split(b"=")[0] for word in one.split(b" ")] for one in lines if one]
+
+
+def same_client(argv, ours, theirs):
+    """CLIENT INFO and LIST: one line for a connection, and no field of 7.0 is missing in ours."""
+    sub = argv[1].upper() if len(argv) > 1 else b""
+    if ours[0] != theirs[0]:
+        return False
+    if sub == b"ID":
+        return ours[0] == ":" and int(ours[1]) > 0
+    if sub == b"HELP":
+        return ours[0] == "*"
+    if sub not in (b"INFO", b"LIST"):
+        return False
+    mine, reference = field_names(ours), field_names(theirs)
+    return len(mine) == len(reference) and all(set(r) <= set(m) for m, r in zip(mine, reference))
+
+
+def same_command(argv, ours, theirs):
+    """COMMAND: names of a list in any order; counts differ; help texts are our own."""
+    sub = argv[1].upper() if len(argv) > 1 else b""
+    if ours[0] != theirs[0]:
+        return False
+    if sub == b"LIST":
+        return both_lists(ours, theirs) and set(flat(theirs)) <= set(flat(ours))
+    if sub == b"GETKEYSANDFLAGS":
+        return both_lists(ours, theirs) and flat_flags(ours) == flat_flags(theirs)
+    return sub in (b"", b"COUNT", b"HELP") or (sub in (b"INFO", b"DOCS") and len(argv) == 2)
+
+
+def flat_flags(reply):
+    return [(pair[1][0], flat(pair[1][1])) for pair in reply[1]]
+
+
+def same_config(argv, ours, theirs):
+    sub = argv[1].upper() if len(argv) > 1 else b""
+    if sub == b"GET":
+        return same_pairs(argv, ours, theirs)
+    return sub == b"HELP" and ours[0] == theirs[0]
+
+
+def same_pubsub(argv, ours, theirs):
+    sub = argv[1].upper() if len(argv) > 1 else b""
+    if sub in (b"CHANNELS", b"SHARDCHANNELS"):
+        return same_elements(argv, ours, theirs)
+    return sub == b"HELP" and ours[0] == theirs[0]
+
+
+def same_clock(_, ours, theirs):
+    return both_lists(ours, theirs) and abs(int(ours[1][0][1]) - int(theirs[1][0][1])) <= 1
+
+
+def same_kind(_, ours, theirs):
+    return ours[0] == theirs[0]
+
+
+SPECIAL = {
+    b"HGETALL": same_pairs,
+    b"OBJECT": same_object,
+    b"HELLO": same_hello,
+    b"CLIENT": same_client,
+    b"COMMAND": same_command,
+    b"CONFIG": same_config,
+    b"PUBSUB": same_pubsub,
+    b"TIME": same_clock,
+    b"SLOWLOG": same_kind,
+}
+SPECIAL.update((name, same_elements) for name in UNORDERED)
+SPECIAL.update((name, same_scan) for name in SCANS)
+SPECIAL.update((name, same_random) for name in RANDOM)
+SPECIAL.update((name, same_time) for name in TOLERANCE)
+
+
+class Accepted:
+    """The accepted differences: four patterns a line; see the head of differences.txt."""
+
+    def __init__(self, path):
+        self.rules, self.used = [], {}
+        with open(path) as lines:
+            for text in lines:
+                if text.strip() and not text.startswith("#"):
+                    self.rules.append(self.rule(text.strip(), os.path.basename(path)))
+
+    def rule(self, text, name):
+        parts = [part.strip() for part in text.split(" :: ")]
+        if len(parts) != 4:
+            raise SystemExit("%s: not `command :: reference :: ours :: reason`: %s" % (name, text))
+        return [re.compile(part, re.IGNORECASE) for part in parts[:3]] + [parts[3]]
+
+    def covers(self, argv, ours, theirs):
+        """The reason why this difference is accepted, or None."""
+        if not self.rules:
+            return None
+        texts = resp.line(argv), resp.render(theirs), resp.render(ours)
+        for rule in self.rules:
+            if all(pattern.search(text) for pattern, text in zip(rule, texts)):
+                self.used[rule[3]] = self.used.get(rule[3], 0) + 1
+                return rule[3]
+        return None

@@ -1,0 +1,16 @@
+"""The generator families: one module each, grammar lines and nothing else, and their shares of the run."""
+
+from families import connection, hashes, keys, strings, zsets
+from grammar import Family, mixed
+
+ONE = [
+    (Family("string", strings.GRAMMAR), 22),
+    (Family("keys", keys.GRAMMAR), 20),
+    (Family("hash", hashes.GRAMMAR), 18),
+    (Family("zset", zsets.GRAMMAR), 28),
+]
+ALL = ONE + [
+    (mixed("mixed", [family for family, _ in ONE]), 9),
+    (Family("connection", connection.GRAMMAR), 3),
+]
+FAMILIES = {family.name: (family, share) for family, share in ALL}

@@ -1,0 +1,161 @@
+#!/usr/bin/python3
+"""atrium against Debian's redis-server, byte by byte, and against tables of expected replies.
+
+    run.py [--seed N] [--count N] [--family NAME] [--self] [--fault N] [--atrium PROGRAM]
+
+ATRIUM_PORT and ATRIUM_HTTP_PORT name a running atrium; else `--atrium` (build/atrium) is started. All databases
+of it are emptied. The reference is a redis-server of this run's own. --self compares that with another of its
+kind, which must agree; --fault N falsifies a reply every N pieces, which must be found. The same seed gives the
+same commands. Exit status 1 on a difference; the last line counts."""
+
+import argparse
+import os
+import random
+import sys
+import time
+
+import cases
+import compare
+import pubsub
+import raw
+import resp
+import servers
+import tables
+from connection import Closed
+from families import FAMILIES
+from lockstep import EPOCH, Difference, Lockstep, Pair, with_companions
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SHOWN = 25
+
+
+class Report:
+    """Counts, and prints each kind of difference once."""
+
+    def __init__(self):
+        self.passed = self.failed = 0
+        self.kinds = {}
+
+    def difference(self, kind, text):
+        """Counts one; `text` is a function that makes the lines, called for the first of its kind alone."""
+        self.failed += 1
+        self.kinds[kind] = self.kinds.get(kind, 0) + 1
+        if self.kinds[kind] == 1 and len(self.kinds) <= SHOWN:
+            print("\n".join(["DIFFERENCE " + kind] + ["    " + line for line in text()]), flush=True)
+
+
+def kind_of(argv, ours, theirs):
+    """Differences of one kind are reported once: the command's name and both replies without their numbers."""
+    shapes = [r[0] + (r[1][:24].decode("latin-1") if r[0] == "-" else "") for r in (ours, theirs)]
+    return "%s: atrium %s, reference %s" % (argv[0].upper().decode("latin-1"), shapes[0], shapes[1])
+
+
+def family_run(step, family, count, rng, report):
+    """Epochs under both protocols, in turns, until `count` commands are compared."""
+    done = epoch = 0
+    while done < count:
+        protocol = 2 + epoch % 2
+        epoch += 1
+        commands = with_companions([family.generate(rng) for _ in range(min(EPOCH, count - done))])
+        done += len(commands)
+        try:
+            with Pair(step.ports, protocol) as pair:
+                step.run(pair, commands)
+            report.passed += len(commands)
+        except Difference as found:
+            report.passed += found.index
+            done -= len(commands) - found.index - 1
+            history = commands[: found.index + 1]
+            kind = kind_of(history[-1], found.ours, found.theirs)
+            report.difference(kind, lambda: reduced(step, history, protocol, found))
+        except Closed as why:
+            report.difference("%s: %s" % (family.name, why), lambda: [resp.line(c) for c in commands[-10:]])
+            if not alive(step.ports[0]):
+                return False
+    return True
+
+
+def reduced(step, history, protocol, found):
+    short = step.reduce(history, protocol)
+    again = step.shows(short, protocol) or found
+    lines = ["RESP%d, from empty databases:" % protocol] if again is not found else ["RESP%d, seen once:" % protocol]
+    lines += ["> " + resp.line(argv) for argv in short[-40:]]
+    return lines + ["atrium:    " + resp.render(again.ours)[:600], "reference: " + resp.render(again.theirs)[:600]]
+
+
+def alive(port):
+    try:
+        Pair((port, port), 2).__exit__()
+        return True
+    except (OSError, Closed):
+        return False
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--count", type=int, default=200000)
+    parser.add_argument("--family", action="append", help="%s, pubsub, raw, cases or tables" % ", ".join(FAMILIES))
+    parser.add_argument("--self", action="store_true", help="redis-server against redis-server")
+    parser.add_argument("--fault", type=int, default=0)
+    parser.add_argument("--atrium", default=os.path.join(HERE, "../../build/atrium"))
+    return parser.parse_args()
+
+
+def start(options):
+    """The ports of the two sides, the HTTP port or None, and the processes to stop."""
+    started = [servers.start_redis()]
+    http_port = None
+    if options.self:
+        started.append(servers.start_redis())
+        port = started[1].port
+    elif os.environ.get("ATRIUM_PORT"):
+        port = int(os.environ["ATRIUM_PORT"])
+        http_port = int(os.environ.get("ATRIUM_HTTP_PORT") or 0) or None
+    else:
+        started.append(servers.start_atrium(os.path.abspath(options.atrium)))
+        port, http_port = started[1].port, started[1].http_port
+    if options.fault:
+        port = servers.FaultProxy(port, options.fault).port
+    return (port, started[0].port), http_port, started
+
+
+def compare_all(options, ports, http_port, report):
+    wanted = options.family or list(FAMILIES) + ["pubsub", "raw", "cases", "tables"]
+    accepted = compare.Accepted(os.path.join(HERE, "differences.txt"))
+    step = Lockstep(ports, accepted)
+    generated = [FAMILIES[name] for name in FAMILIES if name in wanted]
+    shares = sum(share for _, share in generated)
+    for family, share in generated:
+        rng = random.Random("%d %s" % (options.seed, family.name))
+        began = time.monotonic()
+        if not family_run(step, family, options.count * share // shares, rng, report):
+            return
+        print("%-12s %7d so far, %.1f s" % (family.name, report.passed, time.monotonic() - began), flush=True)
+    others = {"pubsub": pubsub.run, "raw": raw.run, "cases": cases.run}
+    for name in others:
+        if name in wanted:
+            others[name](ports, options.seed, accepted, report)
+    if "tables" in wanted and not options.self:
+        tables.run(ports[0], http_port, report)
+    for reason, times in sorted(accepted.used.items()):
+        print("accepted %6d times: %s" % (times, reason))
+
+
+def main():
+    options = parse_arguments()
+    report = Report()
+    ports, http_port, started = start(options)
+    try:
+        compare_all(options, ports, http_port, report)
+    finally:
+        for server in started:
+            server.stop()
+    for kind, times in sorted(report.kinds.items()):
+        print("%6d times %s" % (times, kind))
+    print("%d passed, %d failed" % (report.passed, report.failed))
+    return 1 if report.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
