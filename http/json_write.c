@@ -1,0 +1,285 @@
+/* The writer. */
+#include <math.h>
+
+#include "http/base64.h"
+#include "http/json.h"
+
+/* The largest integer that a double, so a JavaScript number, tells from its neighbours. */
+#define SAFE_INTEGER ((INT64_C(1) << 53) - 1)
+
+void json_writer_init(struct json_writer *w, struct buf *out)
+{
+    *w = (struct json_writer){.out = out};
+}
+
+static void start_value(struct json_writer *w)
+{
+    if (w->comma)
+        buf_add_char(w->out, ',');
+    w->comma = true;
+}
+
+static void open_with(struct json_writer *w, char c)
+{
+    start_value(w);
+    buf_add_char(w->out, c);
+    w->comma = false;
+}
+
+static void close_with(struct json_writer *w, char c)
+{
+    buf_add_char(w->out, c);
+    w->comma = true;
+}
+
+void json_open_object(struct json_writer *w)
+{
+    open_with(w, '{');
+}
+
+void json_close_object(struct json_writer *w)
+{
+    close_with(w, '}');
+}
+
+void json_open_array(struct json_writer *w)
+{
+    open_with(w, '[');
+}
+
+void json_close_array(struct json_writer *w)
+{
+    close_with(w, ']');
+}
+
+/* ---- strings --------------------------------------------------------------------------------- */
+
+static char *put_escape(char *to, unsigned char c)
+{
+    static const char hex[] = "0123456789abcdef";
+    static const char shorts[32] = {
+        ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
+    *to++ = '\\';
+    if (c == '"' || c == '\\') {
+        *to++ = (char)c;
+    } else if (c < 0x20 && shorts[c]) {
+        *to++ = shorts[c];
+    } else {
+        memcpy(to, "u00", 3);
+        to[3] = hex[c >> 4];
+        to[4] = hex[c & 15];
+        to += 5;
+    }
+    return to;
+}
+
+static bool is_plain(unsigned char c)
+{
+    return c >= 0x20 && c != '"' && c != '\\' && c != 0x7f;
+}
+
+/* Between quotes; s is well-formed UTF-8. Plain runs are copied whole. */
+static void put_quoted(struct json_writer *w, struct bytes s)
+{
+    buf_add_char(w->out, '"');
+    for (size_t i = 0; i < s.n;) {
+        size_t from = i;
+        while (i < s.n && is_plain((unsigned char)s.p[i]))
+            i++;
+        buf_add(w->out, s.p + from, i - from);
+        if (i < s.n) {
+            char *to = buf_reserve(w->out, 6);
+            w->out->n += (size_t)(put_escape(to, (unsigned char)s.p[i++]) - to);
+        }
+    }
+    buf_add_char(w->out, '"');
+}
+
+void json_key(struct json_writer *w, const char *name)
+{
+    start_value(w);
+    buf_add_char(w->out, '"');
+    buf_add_str(w->out, name);
+    buf_add(w->out, "\":", 2);
+    w->comma = false;
+}
+
+void json_put_name(struct json_writer *w, struct bytes name)
+{
+    start_value(w);
+    put_quoted(w, name);
+    buf_add_char(w->out, ':');
+    w->comma = false;
+}
+
+void json_put_bytes(struct json_writer *w, struct bytes s)
+{
+    start_value(w);
+    if (!w->base64 && bytes_utf8_check(s) == s.n) {
+        put_quoted(w, s);
+        return;
+    }
+    buf_add_str(w->out, "{\"b64\":\"");
+    base64_encode(s, w->out);
+    buf_add(w->out, "\"}", 2);
+}
+
+void json_put_text(struct json_writer *w, const char *s)
+{
+    start_value(w);
+    put_quoted(w, bytes_str(s));
+}
+
+/* ---- numbers and the rest -------------------------------------------------------------------- */
+
+void json_put_int(struct json_writer *w, int64_t v)
+{
+    bool quoted = w->int64_strings || v > SAFE_INTEGER || v < -SAFE_INTEGER;
+    start_value(w);
+    if (quoted)
+        buf_add_char(w->out, '"');
+    buf_add_int(w->out, v);
+    if (quoted)
+        buf_add_char(w->out, '"');
+}
+
+void json_put_count(struct json_writer *w, uint64_t v)
+{
+    start_value(w);
+    char *to = buf_reserve(w->out, NUM_INT_MAX);
+    w->out->n += num_format_uint(to, v);
+}
+
+void json_put_double(struct json_writer *w, double v)
+{
+    char text[NUM_DOUBLE_MAX + 1];
+    unsigned n = num_format_double(text, v);
+    if (!isfinite(v)) {
+        text[n] = 0;
+        json_put_text(w, text);
+        return;
+    }
+    start_value(w);
+    buf_add(w->out, text, n);
+}
+
+void json_put_bool(struct json_writer *w, bool v)
+{
+    start_value(w);
+    buf_add_str(w->out, v ? "true" : "false");
+}
+
+void json_put_null(struct json_writer *w)
+{
+    start_value(w);
+    buf_add(w->out, "null", 4);
+}
+
+/* ---- captured replies ------------------------------------------------------------------------ */
+
+static void put_error(struct json_writer *w, const struct capture *c, const struct reply_node *node)
+{
+    json_open_object(w);
+    json_key(w, "error");
+    json_open_object(w);
+    json_key(w, "code");
+    json_put_text(w, error_info(node->code)->slug);
+    json_key(w, "message");
+    json_put_bytes(w, capture_text(c, node));
+    json_close_object(w);
+    json_close_object(w);
+}
+
+static bool is_text(const struct capture *c, const struct reply_node *node)
+{
+    if (node->kind != NODE_BULK && node->kind != NODE_SIMPLE)
+        return false;
+    struct bytes s = capture_text(c, node);
+    return bytes_utf8_check(s) == s.n;
+}
+
+static bool all_names_are_text(const struct capture *c, size_t at)
+{
+    size_t part = at + 1;
+    for (size_t i = 0; i < c->nodes[at].count; i += 2) {
+        if (!is_text(c, &c->nodes[part]))
+            return false;
+        part = capture_skip(c, part + 1);
+    }
+    return true;
+}
+
+static void put_array(struct json_writer *w, const struct capture *c, size_t at)
+{
+    size_t part = at + 1;
+    json_open_array(w);
+    for (size_t i = 0; i < c->nodes[at].count; i++) {
+        json_put_reply(w, c, part);
+        part = capture_skip(c, part);
+    }
+    json_close_array(w);
+}
+
+static void put_object(struct json_writer *w, const struct capture *c, size_t at)
+{
+    size_t part = at + 1;
+    json_open_object(w);
+    for (size_t i = 0; i < c->nodes[at].count; i += 2) {
+        json_put_name(w, capture_text(c, &c->nodes[part]));
+        json_put_reply(w, c, part + 1);
+        part = capture_skip(c, part + 1);
+    }
+    json_close_object(w);
+}
+
+static void put_pairs(struct json_writer *w, const struct capture *c, size_t at)
+{
+    size_t part = at + 1;
+    json_open_array(w);
+    for (size_t i = 0; i < c->nodes[at].count; i += 2) {
+        size_t value = capture_skip(c, part);
+        json_open_array(w);
+        json_put_reply(w, c, part);
+        json_put_reply(w, c, value);
+        json_close_array(w);
+        part = capture_skip(c, value);
+    }
+    json_close_array(w);
+}
+
+void json_put_reply(struct json_writer *w, const struct capture *c, size_t at)
+{
+    const struct reply_node *node = &c->nodes[at];
+    switch (node->kind) {
+    case NODE_INT:
+        json_put_int(w, node->integer);
+        break;
+    case NODE_BULK:
+    case NODE_SIMPLE:
+        json_put_bytes(w, capture_text(c, node));
+        break;
+    case NODE_ERROR:
+        put_error(w, c, node);
+        break;
+    case NODE_NULL:
+        json_put_null(w);
+        break;
+    case NODE_DOUBLE:
+        json_put_double(w, node->real);
+        break;
+    case NODE_BOOL:
+        json_put_bool(w, node->integer != 0);
+        break;
+    case NODE_MAP:
+        if (!w->base64 && all_names_are_text(c, at))
+            put_object(w, c, at);
+        else
+            put_pairs(w, c, at);
+        break;
+    case NODE_ARRAY:
+    case NODE_SET:
+    case NODE_PUSH:
+        put_array(w, c, at);
+        break;
+    }
+}
