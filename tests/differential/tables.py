@@ -1,2 +1,107 @@
-def run(*_):
-    pass
+"""The tables: commands with exactly the reply they must get, for what a redis-server 7.0 does not know. Each is
+replayed under RESP2, under RESP3, and through REST, where the answers must be equal by the rules of that door.
+
+    == title                what follows starts from empty databases
+    > SET k v EX 100        a command, quoted as for redis-cli; {now+5} and {now_ms+5000} are times to come
+    OK                      its reply, see notation.py
+    2| [...]                the reply under RESP2 alone, where the general rule does not give it; 3| under RESP3 and REST
+    ! sleep 20              milliseconds
+"""
+
+import glob
+import os
+import re
+import time
+
+import notation
+import resp
+import rest
+from connection import Closed, Connection
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+class Step:
+    """One command of a table, and what is expected of it under which protocol."""
+
+    def __init__(self, place, command):
+        self.place, self.command = place, command
+        self.expected = {}
+
+    def expect(self, text):
+        protocol, text = (int(text[0]), text[2:].strip()) if re.match(r"[23]\|", text) else (0, text)
+        for p in [protocol] if protocol else [2, 3]:
+            self.expected[p] = notation.parse(text)
+
+    def argv(self):
+        now_ms = int(time.time() * 1000)
+        times = {"now": now_ms // 1000, "now_ms": now_ms}
+        text = re.sub(r"\{(now|now_ms)([+-]\d+)?\}", lambda m: str(times[m[1]] + int(m[2] or 0)), self.command)
+        return notation.split(text)
+
+
+def read_table(path):
+    """The sections of a file: (title, steps), a step being a Step or a number of milliseconds to sleep."""
+    sections = []
+    with open(path, encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            line = line.strip()
+            place = "%s:%d" % (os.path.basename(path), number)
+            if not line or line.startswith("#"):
+                continue
+            if line.startswith("== "):
+                sections.append((line[3:], []))
+            elif line.startswith("! sleep "):
+                sections[-1][1].append(int(line[8:]))
+            elif line.startswith("> "):
+                sections[-1][1].append(Step(place, line[2:]))
+            else:
+                sections[-1][1][-1].expect(line)
+    return sections
+
+
+class RespDoor:
+    def __init__(self, port, protocol):
+        self.name, self.protocol = "RESP%d" % protocol, protocol
+        self.connection = Connection(port)
+        self.connection.call("HELLO", protocol)
+
+    def reset(self):
+        self.connection.call("FLUSHALL")
+        self.connection.call("SELECT", 0)
+
+    def check(self, step):
+        """None where the reply is as expected, else its rendering."""
+        reply = self.connection.call(*step.argv())
+        good = notation.match(step.expected[self.protocol], reply, self.protocol)
+        return None if good else resp.render(reply)
+
+
+def replay(door, sections, report):
+    for title, steps in sections:
+        door.reset()
+        for step in steps:
+            if isinstance(step, int):
+                time.sleep(step / 1000)
+                continue
+            got = door.check(step)
+            if got is None:
+                report.passed += 1
+                continue
+            lines = [step.place + "  == " + title, "> " + step.command, "expected: " + repr(step.expected), "got:      " + got]
+            report.difference("table %s %s" % (door.name, step.place), lambda: lines)
+
+
+def run(port, http_port, report):
+    doors = [RespDoor(port, 2), RespDoor(port, 3)]
+    if http_port:
+        doors.append(rest.RestDoor(http_port))
+    for path in sorted(glob.glob(os.path.join(HERE, "tables", "*.txt"))):
+        sections = read_table(path)
+        for door in doors:
+            try:
+                replay(door, sections, report)
+            except (Closed, OSError) as why:
+                report.difference("table %s %s: %s" % (door.name, os.path.basename(path), why), lambda: [])
+                return
+    print("%-12s %7d so far (%s)" % ("tables", report.passed, ", ".join(d.name for d in doors)), flush=True)
