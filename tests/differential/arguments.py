@@ -5,6 +5,7 @@ STRING_KEYS = [b"s%d" % i for i in range(6)] + [b"s:{tag}:1", b"s\x00\xff\r\n"]
 HASH_KEYS = [b"h%d" % i for i in range(5)] + [b"h:{tag}:1"]
 ZSET_KEYS = [b"z%d" % i for i in range(6)] + [b"z:{tag}:1"]
 LEX_KEYS = [b"y0", b"y1", b"y2"]  # one score alone: order by member is undefined where scores differ
+NOT_LEX_KEYS = [b"ystring", b"missing"]
 ALL_KEYS = STRING_KEYS + HASH_KEYS + ZSET_KEYS + [b"missing", b""]
 
 INTEGERS = [b"%d" % i for i in (0, 0, 1, 1, 1, 2, 3, 5, 7, 10, -1, -1, -2, -3, -10, 100, 4096)]
@@ -133,6 +134,11 @@ at_seconds = mostly((9, between(FAR_S, FAR_S + 40)), (1, [b"0", b"-1", b"1", b"1
 at_milliseconds = mostly((9, between(FAR_S * 1000, FAR_S * 1000 + 40)), (1, [b"0", b"-1", b"1", b"1000000000000",
     b"abc", b"", b"9223372036854775807", b"-9223372036854775808"]))  # fmt: skip
 
+# SET with a time gone by leaves a key that DBSIZE counts until it is touched: not here.
+until_milliseconds = mostly((9, between(FAR_S * 1000, FAR_S * 1000 + 40)), (1, [b"0", b"-1", b"abc", b"",
+    b"9223372036854775807", b"-9223372036854775808"]))  # fmt: skip
+until_seconds = mostly((9, between(FAR_S, FAR_S + 40)), (1, [b"0", b"-1", b"abc", b"", b"9223372036854775807", b"9223372036854775"]))
+
 any_key = mostly((1, ALL_KEYS))
 string_key = mostly((12, STRING_KEYS), (1, ALL_KEYS))
 hash_key = mostly((12, HASH_KEYS), (1, ALL_KEYS))
@@ -156,6 +162,8 @@ SLOTS = {
     "milliseconds": milliseconds,
     "at_seconds": at_seconds,
     "at_milliseconds": at_milliseconds,
+    "until_seconds": until_seconds,
+    "until_milliseconds": until_milliseconds,
     "database": mostly((9, [b"0", b"0", b"1", b"2", b"3", b"15"]), (1, [b"16", b"-1", b"abc", b"", b"99999999999"])),
     "pattern": mostly((1, PATTERNS)),
     "count": mostly((9, [b"1", b"2", b"3", b"5", b"10", b"100", b"0"]), (1, [b"-1", b"abc", b"9223372036854775807",
@@ -170,7 +178,7 @@ SLOTS = {
     "fields_values": many_fields,
     "member": mostly((14, member), (1, TEXTS), (0.3, FLOATS)),
     "scores_members": many_members,
-    "lexset": mostly((14, LEX_KEYS), (1, STRING_KEYS)),
+    "lexset": mostly((14, LEX_KEYS), (1, NOT_LEX_KEYS)),
     "lex_member": mostly((8, member), (1, [b"a", b"ab", b"abc", b"b", b"\xff", b"m\x00", b"c" * 65, b"zz"])),
     "min_score": mostly((5, [b"-inf", b"0", b"1", b"2", b"(1", b"(2", b"-1", b"(0.1", b"1.5", b"3"]), (1, score), (0.3, [b"(", b"(abc",
         b"((1", b"", b"(nan", b"(inf", b"(-inf"])),  # fmt: skip

@@ -13,6 +13,7 @@ import re
 import arguments
 
 MUTATED = 0.07
+TIMED = {b"SET", b"SETEX", b"PSETEX", b"GETEX", b"EXPIRE", b"PEXPIRE", b"EXPIREAT", b"PEXPIREAT"}
 TOKEN = re.compile(r"'[^']*'|\[|\]|\(|\)|\||\.\.\.|[^\s\[\]()|]+")
 
 
@@ -107,6 +108,13 @@ def repeated(inner):
 def mutate(rng, argv):
     if argv[0] == b"ZADD" and argv[1] in arguments.LEX_KEYS:
         return
+    before = list(argv)
+    spoil(rng, argv)
+    if dangerous(argv):
+        argv[:] = before
+
+
+def spoil(rng, argv):
     kind = rng.randrange(7)
     where = rng.randrange(1, len(argv)) if len(argv) > 1 else 0
     if kind == 0 and len(argv) > 1:
@@ -124,18 +132,19 @@ def mutate(rng, argv):
         argv[:] = [a.swapcase() if rng.random() < 0.5 else a for a in argv]
     else:
         argv[0] = argv[0].lower()
-    if dangerous(argv):
-        argv[2] = b"0"
 
 
 def dangerous(argv):
-    """A count with repetitions that would make both servers answer gigabytes, or a long pause."""
+    """A count with repetitions that would make both servers answer gigabytes, a long pause, a key that ends soon."""
+    name = argv[0].upper()
     if len(argv) < 3:
         return False
-    if argv[0].upper() == b"CLIENT":
+    if name == b"CLIENT":
         return argv[1].upper() == b"PAUSE" and argv[2].isdigit()
+    if name in TIMED:
+        return any(re.fullmatch(rb"0*[1-9]\d{0,4}", arg) for arg in argv[2:])
     try:
-        return argv[0].upper() in (b"HRANDFIELD", b"ZRANDMEMBER") and -(2**63) < int(argv[2]) < -100
+        return name in (b"HRANDFIELD", b"ZRANDMEMBER") and -(2**63) < int(argv[2]) < -100
     except ValueError:
         return False
 

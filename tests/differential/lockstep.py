@@ -19,7 +19,7 @@ EPOCH = 3000
 REDUCE_SECONDS = 4.0
 WHOLE = {b"HRANDFIELD": [b"HGETALL"], b"ZRANDMEMBER": [b"ZRANGE", b"0", b"-1", b"WITHSCORES"], b"RANDOMKEY": [b"KEYS", b"*"]}
 GLOBAL = {b"SELECT", b"SWAPDB", b"FLUSHDB", b"FLUSHALL", b"HELLO", b"RESET", b"MOVE"}
-KEYS = set(arguments.ALL_KEYS) | {b"n%d" % i for i in range(8)}
+KEYS = set(arguments.ALL_KEYS + arguments.LEX_KEYS + arguments.NOT_LEX_KEYS) | {b"n%d" % i for i in range(8)}
 
 
 class Difference(Exception):

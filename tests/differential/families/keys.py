@@ -1,7 +1,7 @@
 """Keys and their times, whatever their type; databases; SCAN and KEYS."""
 
 GRAMMAR = """
-8 SET string value [(EX seconds | PXAT at_milliseconds)]
+8 SET string value [(EX seconds | PXAT until_milliseconds)]
 3 HSET hash (field value) ...
 3 ZADD zset (score member) ...
 1 INCR string

@@ -2,8 +2,8 @@
 
 GRAMMAR = """
 8 SET string value
-6 SET string value [(NX | XX)] [GET] [(EX seconds | PX milliseconds | EXAT at_seconds | PXAT at_milliseconds | KEEPTTL)]
-1 SET string value [NX] [XX] [GET] [EX seconds] [PX milliseconds] [KEEPTTL] [PXAT at_milliseconds]
+6 SET string value [(NX | XX)] [GET] [(EX seconds | PX milliseconds | EXAT until_seconds | PXAT until_milliseconds | KEEPTTL)]
+1 SET string value [NX] [XX] [GET] [EX seconds] [PX milliseconds] [KEEPTTL] [PXAT until_milliseconds]
 6 GET string
 3 INCR string
 3 DECR string

@@ -14,6 +14,7 @@ GRAMMAR = """
 2 ZRANK zset member
 2 ZREVRANK zset member
 2 ZCOUNT zset min_score max_score
+0.2 SET 'ystring' value
 5 ZADD lexset (0 lex_member) ...
 2 ZLEXCOUNT lexset lex lex
 4 ZRANGE zset index index [REV] [WITHSCORES]
