@@ -33,7 +33,7 @@ struct session_ops {
     void (*buffers)(const struct session *s, size_t *in, size_t *out);
 };
 
-#define SESSION_ADDR_MAX 108
+#define SESSION_ADDR_MAX 120 /* a Unix path and ":0" */
 
 struct session {
     uint64_t id;

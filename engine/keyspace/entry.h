@@ -60,13 +60,38 @@ struct blob {
     char data[];
 };
 
-struct bytes entry_key(const struct entry *e);
+static inline size_t entry_key_offset(const struct entry *e)
+{
+    return sizeof *e + (e->flags & ENTRY_HAS_DEADLINE ? sizeof(struct wheel_node) : 0) +
+           (e->flags & ENTRY_HAS_CLIENT_FLAGS ? sizeof(uint32_t) : 0);
+}
+
+/* Reads a length as kl is laid out; *p moves past it. */
+static inline size_t entry_read_length(const char **p)
+{
+    unsigned char first = (unsigned char)*(*p)++;
+    uint32_t n;
+    if (first < 255)
+        return first;
+    memcpy(&n, *p, sizeof n);
+    *p += sizeof n;
+    return n;
+}
+
+static inline struct bytes entry_key(const struct entry *e)
+{
+    const char *p = (const char *)e + entry_key_offset(e);
+    size_t n = entry_read_length(&p);
+    return bytes_of(p, n);
+}
 /* The deadline in wall-clock ms, 0: none. */
 uint64_t entry_deadline_ms(const struct entry *e);
 /* NULL where the entry has no room for one. */
 struct wheel_node *entry_deadline_node(struct entry *e);
 struct entry *entry_of_deadline_node(struct wheel_node *node);
 uint32_t entry_client_flags(const struct entry *e);
+/* The entry has the room for them (ENTRY_HAS_CLIENT_FLAGS). */
+void entry_set_client_flags(struct entry *e, uint32_t flags);
 
 /* Strings. `scratch` (NUM_INT_MAX bytes) holds the text of an integer; the result lives as long as
  * both it and the entry stay unchanged. */

@@ -48,6 +48,10 @@ void message_unref(struct message *m);
 typedef void message_encode_fn(const struct message *m, struct buf *out);
 struct bytes message_encoding(struct message *m, enum message_format f, message_encode_fn *encode);
 
+/* The push as a RESP client sees it: message, pmessage or smessage; a monitor line as it is. */
+message_encode_fn message_encode_resp2;
+message_encode_fn message_encode_resp3;
+
 /* ---- the hub --------------------------------------------------------------------------------- */
 
 struct hub *hub_new(void);

@@ -1,0 +1,313 @@
+/* From argv to reply: finds the row, checks, takes the gate and the shards, runs the handler. */
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "commands/exec.h"
+#include "internal.h"
+
+/* The bounds within which a batch keeps a shard's lock. */
+#define HELD_RUNS_MAX 16
+#define HELD_US_MAX   20
+
+/* ---- gate and shards -------------------------------------------------------------------------- */
+
+static void release_shard(struct engine_thread *th)
+{
+    if (!th->held)
+        return;
+    pthread_mutex_unlock(&th->held->lock);
+    th->held = NULL;
+}
+
+static void leave_gate(struct engine_thread *th)
+{
+    if (!th->inside)
+        return;
+    gate_exit(th->gate_word);
+    th->inside = false;
+}
+
+/* Inside after it. Between two commands of a batch a closer is let through. */
+static void enter_gate(struct engine_thread *th)
+{
+    struct gate *g = keyspace_gate(th->engine->ks);
+    if (th->inside) {
+        if (!atomic_load_explicit(&g->closed, memory_order_relaxed))
+            return;
+        release_shard(th);
+        leave_gate(th);
+    }
+    gate_pass(g, th->gate_word);
+    th->inside = true;
+}
+
+static void end_section(struct engine_thread *th)
+{
+    release_shard(th);
+    if (!th->batching)
+        leave_gate(th);
+}
+
+void engine_batch_begin(struct engine *e)
+{
+    engine_thread(e)->batching = true;
+}
+
+void engine_batch_end(struct engine *e)
+{
+    struct engine_thread *th = engine_thread(e);
+    th->batching = false;
+    end_section(th);
+    keyspace_reclaim(e->ks);
+}
+
+/* ---- keys ------------------------------------------------------------------------------------- */
+
+#define INLINE_POSITIONS 64
+
+/* Fills x->keys; false: the error has been answered. */
+static bool collect_keys(struct exec *x)
+{
+    const struct command *cmd = x->cmd;
+    int few[INLINE_POSITIONS], *at = few;
+    x->keys = x->inline_keys;
+    x->nkeys = 0;
+    if (cmd->one_key) {
+        x->keys[0] = keyspace_ref(x->ks, x->argv[cmd->specs[0].index]);
+        x->nkeys = 1;
+        return true;
+    }
+    int n = command_keys(cmd, x->argv, x->argc, few, INLINE_POSITIONS);
+    if (n <= 0)
+        return true; /* the handler says what is wrong with the key count */
+    if (n > INLINE_POSITIONS) {
+        at = exec_alloc(x, (size_t)n * sizeof *at);
+        command_keys(cmd, x->argv, x->argc, at, n);
+    }
+    if (n > EXEC_INLINE_KEYS)
+        x->keys = exec_alloc(x, (size_t)n * sizeof *x->keys);
+    for (int i = 0; i < n; i++)
+        x->keys[i] = keyspace_ref(x->ks, x->argv[at[i]]);
+    x->nkeys = (unsigned)n;
+    return true;
+}
+
+/* The shards of several keys, as a set, so that each is locked once and in ascending order. */
+struct shard_set {
+    uint64_t bits[SHARD_COUNT / 64];
+};
+
+static struct shard_set shards_of(const struct exec *x)
+{
+    struct shard_set set = {{0}};
+    for (unsigned i = 0; i < x->nkeys; i++) {
+        uint32_t s = shard_of(x->keys[i].hash);
+        set.bits[s / 64] |= (uint64_t)1 << (s % 64);
+    }
+    return set;
+}
+
+static void each_shard(struct exec *x, const struct shard_set *set, int (*act)(pthread_mutex_t *))
+{
+    struct shard *base = x->keys[0].shard - shard_of(x->keys[0].hash);
+    for (uint32_t w = 0; w < SHARD_COUNT / 64; w++) {
+        for (uint64_t bits = set->bits[w]; bits; bits &= bits - 1)
+            act(&base[w * 64 + (uint32_t)__builtin_ctzll(bits)].lock);
+    }
+}
+
+/* ---- running ---------------------------------------------------------------------------------- */
+
+static void run_gated(struct engine_thread *th, struct exec *x)
+{
+    struct gate *g = keyspace_gate(x->ks);
+    release_shard(th);
+    leave_gate(th);
+    gate_close(g);
+    x->cmd->row->handler(x);
+    gate_open(g);
+}
+
+/* One key: the shard's lock may be kept for the next command of the batch. */
+static void run_one_key(struct engine_thread *th, struct exec *x, uint64_t now_us)
+{
+    struct shard *sh = x->keys[0].shard;
+    if (th->held == sh && th->held_runs < HELD_RUNS_MAX && now_us - th->held_at_us < HELD_US_MAX) {
+        th->held_runs++;
+    } else {
+        release_shard(th);
+        pthread_mutex_lock(&sh->lock);
+        th->held = sh;
+        th->held_runs = 1;
+        th->held_at_us = now_us;
+    }
+    x->cmd->row->handler(x);
+    if (!th->batching)
+        release_shard(th);
+}
+
+static void run_many_keys(struct engine_thread *th, struct exec *x)
+{
+    release_shard(th);
+    if (x->nkeys == 0) {
+        x->cmd->row->handler(x);
+        return;
+    }
+    struct shard_set set = shards_of(x);
+    each_shard(x, &set, pthread_mutex_lock);
+    x->cmd->row->handler(x);
+    each_shard(x, &set, pthread_mutex_unlock);
+}
+
+static void run(struct engine_thread *th, struct exec *x, uint64_t now_us)
+{
+    uint32_t flags = x->cmd->flags;
+    if (flags & CMD_GATE) {
+        run_gated(th, x);
+        return;
+    }
+    enter_gate(th);
+    if (flags & CMD_UNLOCKED) {
+        release_shard(th);
+        x->cmd->row->handler(x);
+    } else if (x->cmd->one_key) {
+        run_one_key(th, x, now_us);
+    } else {
+        run_many_keys(th, x);
+    }
+    if (!th->batching)
+        leave_gate(th);
+}
+
+/* ---- checks ----------------------------------------------------------------------------------- */
+
+#define SHOWN_ARGS_MAX 128
+
+static void reply_unknown(struct reply *r, const struct bytes *argv, int argc)
+{
+    char args[SHOWN_ARGS_MAX + 8];
+    size_t n = 0;
+    args[0] = '\0';
+    for (int i = 1; i < argc && n < SHOWN_ARGS_MAX; i++) {
+        int room = (int)(SHOWN_ARGS_MAX - n);
+        int len = argv[i].n < (size_t)room ? (int)argv[i].n : room;
+        int put = snprintf(args + n, sizeof args - n, "'%.*s' ", len, argv[i].p ? argv[i].p : "");
+        if (put < 0 || (size_t)put >= sizeof args - n)
+            break;
+        n += (size_t)put;
+    }
+    int len = argv[0].n < SHOWN_ARGS_MAX ? (int)argv[0].n : SHOWN_ARGS_MAX;
+    reply_errorf(r, ERROR_UNKNOWN_COMMAND, "unknown command '%.*s', with args beginning with: %s", len,
+                 argv[0].p ? argv[0].p : "", args);
+}
+
+/* The command or subcommand that argv names; NULL: the error has been answered. */
+static const struct command *resolve(const struct session *s, const struct bytes *argv, int argc,
+                                     struct reply *r)
+{
+    const struct command *cmd = command_find(argv[0]), *sub = NULL;
+    bool hidden = cmd && cmd->flags & CMD_INTERNAL && s->door == DOOR_RESP;
+    if (!cmd || hidden) {
+        reply_unknown(r, argv, argc);
+        return NULL;
+    }
+    if (!cmd->subcommands || argc < 2)
+        return cmd;
+    sub = command_find_sub(cmd, argv[1]);
+    if (sub || cmd->row->handler)
+        return sub ? sub : cmd;
+    int len = argv[1].n < SHOWN_ARGS_MAX ? (int)argv[1].n : SHOWN_ARGS_MAX;
+    char upper[64];
+    size_t i = 0;
+    for (; cmd->row->name[i] && i + 1 < sizeof upper; i++)
+        upper[i] = (char)(cmd->row->name[i] - (cmd->row->name[i] >= 'a' ? 32 : 0));
+    upper[i] = '\0';
+    reply_errorf(r, ERROR_UNKNOWN_COMMAND, "unknown subcommand '%.*s'. Try %s HELP.", len,
+                 argv[1].p ? argv[1].p : "", upper);
+    return NULL;
+}
+
+static bool arity_fits(const struct command *cmd, int argc)
+{
+    int arity = cmd->row->arity;
+    return cmd->row->handler && (arity >= 0 ? argc == arity : argc >= -arity);
+}
+
+/* In RESP2's subscribe mode only these may run. */
+static bool allowed_while_subscribed(const struct command *cmd)
+{
+    static const char *const names[] = {"subscribe",  "unsubscribe",  "psubscribe", "punsubscribe",
+                                        "ssubscribe", "sunsubscribe", "ping",       "quit",
+                                        "reset"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(cmd->row->name, names[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* True where the command may run; else the error has been answered. */
+static bool admit(struct session *s, const struct command *cmd, int argc, struct reply *r)
+{
+    if (!arity_fits(cmd, argc)) {
+        reply_errorf(r, ERROR_ARITY, "wrong number of arguments for '%s' command", cmd->row->name);
+        return false;
+    }
+    if (!s->authenticated && !(cmd->flags & CMD_NO_AUTH)) {
+        reply_error(r, ERROR_NOAUTH);
+        return false;
+    }
+    if (cmd->flags & CMD_STATEFUL && (s->door == DOOR_HTTP || s->door == DOOR_WEBSOCKET)) {
+        reply_errorf(r, ERROR_NOT_ALLOWED, "'%s' changes the connection's mode: not at this door",
+                     cmd->row->name);
+        return false;
+    }
+    if (s->subs && s->resp == 2 && s->door == DOOR_RESP && session_subscribed(s) &&
+        !allowed_while_subscribed(cmd)) {
+        reply_errorf(r, ERROR_GENERIC,
+                     "Can't execute '%s': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / "
+                     "RESET are allowed in this context",
+                     cmd->row->name);
+        return false;
+    }
+    return true;
+}
+
+/* ---- the door's call -------------------------------------------------------------------------- */
+
+enum engine_result engine_execute(struct session *s, const struct bytes *argv, int argc,
+                                  struct reply *reply)
+{
+    struct engine *e = s->engine;
+    struct engine_thread *th = engine_thread(e);
+    reply->erred = 0;
+    const struct command *cmd = resolve(s, argv, argc, reply);
+    if (!cmd || !admit(s, cmd, argc, reply)) {
+        engine_count(e, COUNTER_ERRORS, 1);
+        return ENGINE_DONE;
+    }
+    uint64_t now_us = clock_wall_us();
+    struct exec x;
+    x.engine = e;
+    x.ks = e->ks;
+    x.session = s;
+    x.cmd = cmd;
+    x.argv = argv;
+    x.argc = argc;
+    x.reply = reply;
+    x.db = s->db;
+    x.now_ms = now_us / 1000;
+    x.changes = 0;
+    atomic_store_explicit(&s->active_at_ms, x.now_ms, memory_order_relaxed);
+    atomic_store_explicit(&s->last_command, cmd, memory_order_relaxed);
+    if (collect_keys(&x))
+        run(th, &x, now_us);
+    engine_count(e, COUNTER_COMMANDS, 1);
+    if (reply->erred)
+        engine_count(e, COUNTER_ERRORS, 1);
+    if (th->blocks)
+        exec_free_blocks(th);
+    if (!th->batching)
+        keyspace_reclaim(e->ks);
+    return ENGINE_DONE;
+}

@@ -1,0 +1,222 @@
+#include "commands/exec.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "internal.h"
+
+/* ---- looking up ------------------------------------------------------------------------------ */
+
+struct entry *exec_peek(struct exec *x, unsigned k)
+{
+    return keyspace_find_locked(x->ks, x->db, &x->keys[k], x->now_ms);
+}
+
+struct entry *exec_read(struct exec *x, unsigned k)
+{
+    struct entry *e = exec_peek(x, k);
+    engine_count(x->engine, e ? COUNTER_HITS : COUNTER_MISSES, 1);
+    if (e && !x->session->no_touch)
+        e->access = (uint32_t)(x->now_ms / 1000);
+    if (!e)
+        engine_notify(x->engine, x->db, EVENT_KEY_MISS, "keymiss", x->keys[k].name);
+    return e;
+}
+
+static bool of_type(struct exec *x, const struct entry *e, enum value_type type)
+{
+    if (!e || e->type == type)
+        return true;
+    reply_error(x->reply, ERROR_WRONGTYPE);
+    return false;
+}
+
+bool exec_read_typed(struct exec *x, unsigned k, enum value_type type, struct entry **e)
+{
+    *e = exec_read(x, k);
+    return of_type(x, *e, type);
+}
+
+bool exec_peek_typed(struct exec *x, unsigned k, enum value_type type, struct entry **e)
+{
+    *e = exec_peek(x, k);
+    return of_type(x, *e, type);
+}
+
+bool exec_read_object(struct exec *x, unsigned k, enum value_type type, void **object)
+{
+    struct entry *e;
+    if (!exec_read_typed(x, k, type, &e))
+        return false;
+    *object = e ? entry_object(e) : NULL;
+    return true;
+}
+
+bool exec_peek_object(struct exec *x, unsigned k, enum value_type type, void **object)
+{
+    struct entry *e;
+    if (!exec_peek_typed(x, k, type, &e))
+        return false;
+    *object = e ? entry_object(e) : NULL;
+    return true;
+}
+
+/* ---- changing -------------------------------------------------------------------------------- */
+
+struct entry *exec_put_object(struct exec *x, unsigned k, enum value_type type, void *object)
+{
+    struct entry *e = entry_new_object(x->keys[k].name, type, object, 0);
+    keyspace_put_locked(x->ks, x->db, &x->keys[k], e, 0);
+    return e;
+}
+
+struct entry *exec_set_string(struct exec *x, unsigned k, struct bytes value, uint64_t deadline_ms,
+                              bool keep_ttl)
+{
+    struct entry *e =
+        keyspace_set_string_locked(x->ks, x->db, &x->keys[k], value, deadline_ms, keep_ttl);
+    e->access = (uint32_t)(x->now_ms / 1000);
+    return e;
+}
+
+bool exec_delete(struct exec *x, unsigned k)
+{
+    return keyspace_delete_locked(x->ks, x->db, &x->keys[k]);
+}
+
+bool exec_delete_if_empty(struct exec *x, unsigned k, struct entry *e)
+{
+    if (type_ops[e->type]->length(entry_object(e)) != 0)
+        return false;
+    exec_delete(x, k);
+    exec_event(x, k, EVENT_GENERIC, "del");
+    return true;
+}
+
+void exec_event(struct exec *x, unsigned k, enum event_class cls, const char *event)
+{
+    engine_notify(x->engine, x->db, cls, event, x->keys[k].name);
+}
+
+void exec_changed(struct exec *x, unsigned k, enum event_class cls, const char *event)
+{
+    x->changes++;
+    exec_event(x, k, cls, event);
+}
+
+/* ---- arguments ------------------------------------------------------------------------------- */
+
+bool exec_is(const struct exec *x, int i, const char *word)
+{
+    return i < x->argc && bytes_is(x->argv[i], word);
+}
+
+bool exec_int(struct exec *x, int i, int64_t *out)
+{
+    if (num_parse_int(x->argv[i], out))
+        return true;
+    reply_error(x->reply, ERROR_NOT_INTEGER);
+    return false;
+}
+
+bool exec_int_in(struct exec *x, int i, int64_t min, int64_t max, const char *error, int64_t *out)
+{
+    if (!exec_int(x, i, out))
+        return false;
+    if (*out >= min && *out <= max)
+        return true;
+    reply_errorf(x->reply, ERROR_OUT_OF_BOUNDS, "%s", error);
+    return false;
+}
+
+bool exec_double(struct exec *x, int i, double *out)
+{
+    if (num_parse_double(x->argv[i], out))
+        return true;
+    reply_error(x->reply, ERROR_NOT_FLOAT);
+    return false;
+}
+
+/* Has another word of the group been seen? */
+static bool group_taken(const struct option *options, const struct option *o)
+{
+    if (!o->group)
+        return false;
+    for (const struct option *p = options; p->word; p++) {
+        if (p != o && p->group == o->group && p->at)
+            return true;
+    }
+    return false;
+}
+
+bool exec_options_until(struct exec *x, int from, int to, struct option *options)
+{
+    for (int i = from; i < to; i++) {
+        struct option *o = options;
+        while (o->word && !bytes_is(x->argv[i], o->word))
+            o++;
+        if (!o->word || (o->at && !o->repeat) || group_taken(options, o) || i + o->takes >= to) {
+            reply_error(x->reply, ERROR_SYNTAX);
+            return false;
+        }
+        o->at = i;
+        i += o->takes;
+    }
+    return true;
+}
+
+bool exec_options(struct exec *x, int from, struct option *options)
+{
+    return exec_options_until(x, from, x->argc, options);
+}
+
+static bool bad_deadline(struct exec *x)
+{
+    const char *name = x->cmd->row->name;
+    reply_errorf(x->reply, ERROR_GENERIC, "invalid expire time in '%s' command", name);
+    return false;
+}
+
+bool exec_deadline(struct exec *x, const char *word, int value_at, uint64_t *deadline_ms)
+{
+    int64_t v;
+    bool seconds = word[0] == 'E', absolute = strlen(word) > 2;
+    if (!exec_int(x, value_at, &v))
+        return false;
+    if (v <= 0 || (seconds && v > INT64_MAX / 1000))
+        return bad_deadline(x);
+    if (seconds)
+        v *= 1000;
+    if (!absolute) {
+        if (v > INT64_MAX - (int64_t)x->now_ms)
+            return bad_deadline(x);
+        v += (int64_t)x->now_ms;
+    }
+    *deadline_ms = (uint64_t)v;
+    return true;
+}
+
+/* ---- lifetime -------------------------------------------------------------------------------- */
+
+struct exec_block {
+    struct exec_block *next;
+    max_align_t data[];
+};
+
+void *exec_alloc(struct exec *x, size_t n)
+{
+    struct engine_thread *th = engine_thread(x->engine);
+    struct exec_block *b = mem_alloc(sizeof *b + n);
+    b->next = th->blocks;
+    th->blocks = b;
+    return b->data;
+}
+
+void exec_free_blocks(struct engine_thread *th)
+{
+    while (th->blocks) {
+        struct exec_block *b = th->blocks;
+        th->blocks = b->next;
+        mem_free(b);
+    }
+}

@@ -1,0 +1,4 @@
+/* The families of commands: X(array). Each is a `const struct command_row array[]` that ends in {0}, in the file
+ * of the same name. Included by command.c. */
+X(string_commands)
+X(counter_commands)

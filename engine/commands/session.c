@@ -1,0 +1,106 @@
+#include "commands/session.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "internal.h"
+
+static void free_text(struct bytes *s)
+{
+    mem_free((void *)(uintptr_t)s->p);
+    *s = (struct bytes){0};
+}
+
+static void set_defaults(struct session *s)
+{
+    s->db = 0;
+    s->resp = 2;
+    s->authenticated = config_is_empty(s->engine->config, CONFIG_REQUIREPASS);
+    s->no_evict = s->no_touch = s->monitor = false;
+    s->reply_mode = REPLY_MODE_ON;
+}
+
+struct session *session_new(struct engine *e, enum door door, const struct session_ops *ops,
+                            void *context, struct mailbox *mailbox, const char *addr, const char *laddr)
+{
+    struct session *s = mem_calloc(sizeof *s);
+    s->door = door;
+    s->ops = ops;
+    s->context = context;
+    s->engine = e;
+    s->mailbox = mailbox;
+    s->created_at_ms = clock_wall_ms();
+    atomic_init(&s->active_at_ms, s->created_at_ms);
+    snprintf(s->addr, sizeof s->addr, "%s", addr);
+    snprintf(s->laddr, sizeof s->laddr, "%s", laddr);
+    set_defaults(s);
+    pthread_mutex_lock(&e->sessions_lock);
+    s->id = e->next_session_id++;
+    s->next = e->sessions;
+    if (s->next)
+        s->next->prev = s;
+    e->sessions = s;
+    e->session_counts[door]++;
+    pthread_mutex_unlock(&e->sessions_lock);
+    return s;
+}
+
+void session_free(struct session *s)
+{
+    struct engine *e = s->engine;
+    hub_drop_session(e->hub, s);
+    pthread_mutex_lock(&e->sessions_lock);
+    if (s->prev)
+        s->prev->next = s->next;
+    else
+        e->sessions = s->next;
+    if (s->next)
+        s->next->prev = s->prev;
+    e->session_counts[s->door]--;
+    pthread_mutex_unlock(&e->sessions_lock);
+    free_text(&s->name);
+    free_text(&s->lib_name);
+    free_text(&s->lib_ver);
+    mem_free(s);
+}
+
+void session_reset(struct session *s)
+{
+    hub_drop_session(s->engine->hub, s);
+    set_defaults(s);
+    session_lock(s->engine);
+    free_text(&s->name);
+    session_unlock(s->engine);
+}
+
+bool session_subscribed(const struct session *s)
+{
+    return s->subs && (hub_session_count(s, SUB_CHANNEL) || hub_session_count(s, SUB_SHARD));
+}
+
+void session_lock(struct engine *e)
+{
+    pthread_mutex_lock(&e->sessions_lock);
+}
+
+void session_unlock(struct engine *e)
+{
+    pthread_mutex_unlock(&e->sessions_lock);
+}
+
+void session_each(struct engine *e, session_visit *visit, void *ctx)
+{
+    session_lock(e);
+    for (struct session *s = e->sessions; s; s = s->next)
+        visit(s, ctx);
+    session_unlock(e);
+}
+
+size_t session_count(struct engine *e, enum door door)
+{
+    session_lock(e);
+    size_t n = e->session_counts[door];
+    session_unlock(e);
+    return n;
+}

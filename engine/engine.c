@@ -1,0 +1,261 @@
+/* The engine's lifetime, its threads' records, its counters and its timer. */
+#include "engine.h"
+
+#include <stdlib.h>
+
+#include "commands/exec.h"
+#include "internal.h"
+#include "types/registry.h"
+
+#define TIMER_PERIOD_MS  100
+#define EXPIRE_SLICE_US  50
+
+/* ---- threads ---------------------------------------------------------------------------------- */
+
+static pthread_key_t thread_key;
+static pthread_once_t thread_once = PTHREAD_ONCE_INIT;
+static _Thread_local struct engine_thread *current;
+
+static void thread_gone(void *arg)
+{
+    struct engine_thread *th = arg;
+    gate_leave(th->gate_word);
+    current = NULL;
+}
+
+static void make_thread_key(void)
+{
+    pthread_key_create(&thread_key, thread_gone);
+}
+
+static struct engine_thread *join_thread(struct engine *e)
+{
+    struct gate *g = keyspace_gate(e->ks);
+    struct gate_word *w = gate_join(g);
+    struct engine_thread *th = &e->threads[w - g->word];
+    th->engine = e;
+    th->gate_word = w;
+    th->inside = th->batching = false;
+    th->held = NULL;
+    th->blocks = NULL;
+    mem_thread_register();
+    pthread_setspecific(thread_key, th);
+    return current = th;
+}
+
+struct engine_thread *engine_thread(struct engine *e)
+{
+    struct engine_thread *th = current;
+    return __builtin_expect(th && th->engine == e, 1) ? th : join_thread(e);
+}
+
+void engine_count(struct engine *e, enum engine_counter c, uint64_t n)
+{
+    _Atomic uint64_t *at = &engine_thread(e)->counters[c];
+    uint64_t v = atomic_load_explicit(at, memory_order_relaxed);
+    atomic_store_explicit(at, v + n, memory_order_relaxed);
+}
+
+uint64_t engine_counter(struct engine *e, enum engine_counter c)
+{
+    uint64_t sum = 0;
+    for (int i = 0; i < GATE_THREADS_MAX; i++)
+        sum += atomic_load_explicit(&e->threads[i].counters[c], memory_order_relaxed);
+    return sum;
+}
+
+void engine_reset_counters(struct engine *e)
+{
+    for (int i = 0; i < GATE_THREADS_MAX; i++) {
+        for (int c = 0; c < COUNTER_COUNT; c++)
+            atomic_store_explicit(&e->threads[i].counters[c], 0, memory_order_relaxed);
+    }
+}
+
+/* ---- the timer: active expiry ------------------------------------------------------------------ */
+
+static void *timer_main(void *arg)
+{
+    struct engine *e = arg;
+    struct engine_thread *th = engine_thread(e);
+    pthread_mutex_lock(&e->timer_lock);
+    while (!e->timer_stop) {
+        struct timespec until;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_nsec += TIMER_PERIOD_MS * 1000000L;
+        until.tv_sec += until.tv_nsec / 1000000000L;
+        until.tv_nsec %= 1000000000L;
+        pthread_cond_timedwait(&e->timer_wake, &e->timer_lock, &until);
+        if (e->timer_stop)
+            break;
+        pthread_mutex_unlock(&e->timer_lock);
+        gate_pass(keyspace_gate(e->ks), th->gate_word);
+        keyspace_expire_cycle(e->ks, EXPIRE_SLICE_US);
+        gate_exit(th->gate_word);
+        mem_used_bytes(); /* keeps the peak current */
+        pthread_mutex_lock(&e->timer_lock);
+    }
+    pthread_mutex_unlock(&e->timer_lock);
+    return NULL;
+}
+
+static void start_timer(struct engine *e)
+{
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&e->timer_wake, &attr);
+    pthread_condattr_destroy(&attr);
+    pthread_mutex_init(&e->timer_lock, NULL);
+    if (pthread_create(&e->timer, NULL, timer_main, e) != 0)
+        abort();
+}
+
+static void stop_timer(struct engine *e)
+{
+    pthread_mutex_lock(&e->timer_lock);
+    e->timer_stop = true;
+    pthread_cond_signal(&e->timer_wake);
+    pthread_mutex_unlock(&e->timer_lock);
+    pthread_join(e->timer, NULL);
+    pthread_cond_destroy(&e->timer_wake);
+    pthread_mutex_destroy(&e->timer_lock);
+}
+
+/* ---- keyspace events ---------------------------------------------------------------------------- */
+
+static void publish_event(struct engine *e, const char *prefix, unsigned db, struct bytes subject,
+                          struct bytes data)
+{
+    struct buf channel;
+    buf_init(&channel);
+    buf_printf(&channel, "__%s@%u__:", prefix, db);
+    buf_add_bytes(&channel, subject);
+    hub_publish(e->hub, SUB_CHANNEL, buf_bytes(&channel), data);
+    buf_release(&channel);
+}
+
+static void notify_slow(struct engine *e, unsigned db, uint32_t on, const char *event, struct bytes key)
+{
+    if (on & EVENT_KEYSPACE)
+        publish_event(e, "keyspace", db, key, bytes_str(event));
+    if (on & EVENT_KEYEVENT)
+        publish_event(e, "keyevent", db, bytes_str(event), key);
+}
+
+void engine_notify(struct engine *e, unsigned db, uint32_t event_class, const char *event,
+                   struct bytes key)
+{
+    uint32_t on = atomic_load_explicit(&e->notify, memory_order_relaxed);
+    if (__builtin_expect((on & event_class) != 0, 0))
+        notify_slow(e, db, on, event, key);
+}
+
+bool engine_parse_notify(struct bytes letters, uint32_t *classes)
+{
+    static const char known[] = "g$lshzxetmdnKE"; /* in the order of enum event_class */
+    uint32_t all = EVENT_GENERIC | EVENT_STRING | EVENT_LIST | EVENT_SET | EVENT_HASH | EVENT_ZSET |
+                   EVENT_EXPIRED | EVENT_EVICTED | EVENT_STREAM | EVENT_MODULE;
+    uint32_t out = 0;
+    for (size_t i = 0; i < letters.n; i++) {
+        const char *at = letters.p[i] ? strchr(known, letters.p[i]) : NULL;
+        if (letters.p[i] == 'A')
+            out |= all;
+        else if (at)
+            out |= 1u << (at - known);
+        else
+            return false;
+    }
+    *classes = out;
+    return true;
+}
+
+/* Keys that expiry removes: with the shard's lock held. */
+static void on_expired(void *ctx, unsigned db, struct bytes key, const char *event)
+{
+    uint32_t cls = strcmp(event, "expired") == 0   ? EVENT_EXPIRED
+                   : strcmp(event, "hexpired") == 0 ? EVENT_HASH
+                                                    : EVENT_GENERIC;
+    engine_notify(ctx, db, cls, event, key);
+}
+
+/* ---- lifetime ----------------------------------------------------------------------------------- */
+
+static void make_run_id(char *to)
+{
+    static const char digits[] = "0123456789abcdef";
+    unsigned char raw[20];
+    rng_secret(raw, sizeof raw);
+    for (size_t i = 0; i < sizeof raw; i++) {
+        to[2 * i] = digits[raw[i] >> 4];
+        to[2 * i + 1] = digits[raw[i] & 15];
+    }
+    to[40] = '\0';
+}
+
+struct engine *engine_open(struct config *config)
+{
+    struct engine *e = mem_alloc_aligned(64, sizeof *e);
+    uint64_t seed;
+    pthread_once(&thread_once, make_thread_key);
+    memset(e, 0, sizeof *e);
+    rng_secret(&seed, sizeof seed);
+    hash_seed(seed);
+    command_table_build();
+    types_register();
+    e->config = config;
+    e->ks = keyspace_new();
+    e->hub = hub_new();
+    e->started_at_ms = clock_wall_ms();
+    e->next_session_id = 1;
+    pthread_mutex_init(&e->sessions_lock, NULL);
+    make_run_id(e->run_id);
+    keyspace_on_expired(e->ks, on_expired, e);
+    start_timer(e);
+    return e;
+}
+
+void engine_close(struct engine *e)
+{
+    stop_timer(e);
+    if (current && current->engine == e) {
+        gate_leave(current->gate_word);
+        pthread_setspecific(thread_key, NULL);
+        current = NULL;
+    }
+    keyspace_free(e->ks);
+    hub_free(e->hub);
+    pthread_mutex_destroy(&e->sessions_lock);
+    config_free(e->config);
+    mem_free(e);
+}
+
+struct config *engine_config(struct engine *e)
+{
+    return e->config;
+}
+
+struct hub *engine_hub(struct engine *e)
+{
+    return e->hub;
+}
+
+void engine_drain(struct engine *e)
+{
+    atomic_store(&e->draining, true);
+}
+
+bool engine_ready(const struct engine *e)
+{
+    return !atomic_load(&e->draining);
+}
+
+void engine_request_shutdown(struct engine *e)
+{
+    atomic_store(&e->shutdown_requested, true);
+}
+
+bool engine_shutdown_requested(const struct engine *e)
+{
+    return atomic_load(&e->shutdown_requested);
+}

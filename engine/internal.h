@@ -1,0 +1,64 @@
+/* What the engine's own files share of its state: the rooms below reach theirs through it. Doors see engine.h.
+ *
+ * Each part has its owner: config, hub and keyspace lock themselves; sessions are under sessions_lock; a thread
+ * writes its own engine_thread only, and its counters are atomics that others sum. */
+#ifndef ATRIUM_INTERNAL_H
+#define ATRIUM_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "engine.h"
+#include "keyspace/keyspace.h"
+
+struct exec_block; /* a block of command-lifetime memory */
+
+/* One thread that executes commands. */
+struct engine_thread {
+    _Alignas(64) struct engine *engine;
+    struct gate_word *gate_word;
+    bool inside;          /* the gate is passed */
+    bool batching;        /* between engine_batch_begin and _end */
+    struct shard *held;   /* locked, kept for the next command of the batch */
+    unsigned held_runs;   /* commands run under it */
+    uint64_t held_at_us;
+    struct exec_block *blocks; /* exec_alloc; freed after each command */
+    _Atomic uint64_t counters[COUNTER_COUNT];
+};
+
+struct engine {
+    struct config *config;
+    struct keyspace *ks;
+    struct hub *hub;
+    uint64_t started_at_ms;
+    char run_id[41];
+
+    pthread_mutex_t sessions_lock;
+    struct session *sessions;        /* sessions_lock */
+    uint64_t next_session_id;        /* sessions_lock */
+    size_t session_counts[4];        /* by door; sessions_lock */
+
+    struct engine_thread threads[GATE_THREADS_MAX];
+    _Atomic uint32_t notify; /* enum event_class bits of notify-keyspace-events */
+    _Atomic bool draining, shutdown_requested;
+
+    pthread_t timer;
+    pthread_mutex_t timer_lock;
+    pthread_cond_t timer_wake;
+    bool timer_stop; /* timer_lock */
+};
+
+/* The calling thread's record, made on first use. */
+struct engine_thread *engine_thread(struct engine *e);
+
+/* Frees what exec_alloc gave to the command that has just ended. */
+void exec_free_blocks(struct engine_thread *th);
+
+/* Publishes keyspace events of `event` for `key` where notify-keyspace-events asks for them. May be called
+ * under shard locks (see keyspace/shard.h for the order). */
+void engine_notify(struct engine *e, unsigned db, uint32_t event_class, const char *event,
+                   struct bytes key);
+/* Reads notify-keyspace-events anew, after it was set. False where a letter is unknown. */
+bool engine_parse_notify(struct bytes letters, uint32_t *classes);
+
+#endif

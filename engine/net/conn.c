@@ -1,0 +1,298 @@
+/* Connections: reading, writing, limits, closing. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "net/loop.h"
+
+#define READ_BYTES   (16 * 1024)
+#define SPARE_BYTES  (64 * 1024) /* a larger buffer is freed when it falls empty */
+
+/* ---- opening ------------------------------------------------------------------------------------- */
+
+static void format_address(const struct sockaddr_storage *a, char *to, size_t room)
+{
+    char host[INET6_ADDRSTRLEN] = "";
+    if (a->ss_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)a;
+        inet_ntop(AF_INET, &v4->sin_addr, host, sizeof host);
+        snprintf(to, room, "%s:%u", host, ntohs(v4->sin_port));
+    } else if (a->ss_family == AF_INET6) {
+        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)a;
+        inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof host);
+        snprintf(to, room, "[%s]:%u", host, ntohs(v6->sin6_port));
+    } else {
+        snprintf(to, room, "%s:0", ((const struct sockaddr_un *)a)->sun_path);
+    }
+}
+
+static void addresses(int fd, char *peer, char *local, size_t room)
+{
+    struct sockaddr_storage a;
+    socklen_t len = sizeof a;
+    memset(&a, 0, sizeof a);
+    getsockname(fd, (struct sockaddr *)&a, &len);
+    format_address(&a, local, room);
+    if (a.ss_family == AF_UNIX) { /* the peer of a Unix socket has no name */
+        snprintf(peer, room, "%s", local);
+        return;
+    }
+    len = sizeof a;
+    memset(&a, 0, sizeof a);
+    getpeername(fd, (struct sockaddr *)&a, &len);
+    format_address(&a, peer, room);
+}
+
+static void set_socket_options(int fd, const struct config *config)
+{
+    int on = 1, seconds = (int)config_int(config, CONFIG_TCP_KEEPALIVE);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (seconds > 0) {
+        int interval = seconds / 3 > 0 ? seconds / 3 : 1, probes = 3;
+        setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+        setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &seconds, sizeof seconds);
+        setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
+        setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+    }
+}
+
+void conn_open(struct loop *l, int fd, const struct protocol *protocol)
+{
+    char peer[SESSION_ADDR_MAX], local[SESSION_ADDR_MAX];
+    struct conn *c = mem_calloc(sizeof *c);
+    set_socket_options(fd, engine_config(l->engine));
+    addresses(fd, peer, local, sizeof peer);
+    c->fd = fd;
+    c->loop = l;
+    c->protocol = protocol;
+    c->session =
+        session_new(l->engine, protocol->door, protocol->session_ops, c, l->mailbox, peer, local);
+    protocol->open(c);
+    c->next = l->conns;
+    if (c->next)
+        c->next->prev = c;
+    l->conns = c;
+    struct epoll_event ev = {.events = EPOLLIN, .data.ptr = c};
+    if (epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, fd, &ev) != 0)
+        conn_kill(c);
+    engine_count(l->engine, COUNTER_CONNECTIONS, 1);
+}
+
+void conn_free(struct conn *c)
+{
+    struct loop *l = c->loop;
+    c->protocol->close(c);
+    session_free(c->session);
+    if (c->prev)
+        c->prev->next = c->next;
+    else
+        l->conns = c->next;
+    if (c->next)
+        c->next->prev = c->prev;
+    close(c->fd);
+    buf_release(&c->in);
+    buf_release(&c->out);
+    mem_free(c);
+}
+
+void conn_kill(struct conn *c)
+{
+    if (c->dead)
+        return;
+    c->dead = true;
+    c->next_dead = c->loop->dead;
+    c->loop->dead = c;
+}
+
+void conn_finish(struct conn *c)
+{
+    c->closing = true;
+    conn_mark_dirty(c);
+}
+
+/* ---- buffers -------------------------------------------------------------------------------------- */
+
+/* An empty buffer takes over the loop's spare one. */
+static void borrow(struct buf *b, struct buf *spare)
+{
+    if (b->cap == 0 && spare->cap) {
+        *b = *spare;
+        b->n = 0;
+        *spare = (struct buf){0};
+    }
+}
+
+/* An empty buffer goes back to the loop, or away. */
+static void give_back(struct buf *b, struct buf *spare)
+{
+    if (b->n || !b->cap)
+        return;
+    if (!spare->cap && b->cap <= SPARE_BYTES)
+        *spare = *b;
+    else
+        buf_release(b);
+    *b = (struct buf){0};
+}
+
+static void show_buffers(struct conn *c)
+{
+    atomic_store_explicit(&c->shown_in, c->in.n, memory_order_relaxed);
+    atomic_store_explicit(&c->shown_out, c->out.n - c->sent, memory_order_relaxed);
+}
+
+/* ---- writing --------------------------------------------------------------------------------------- */
+
+void conn_mark_dirty(struct conn *c)
+{
+    if (c->dirty || c->dead)
+        return;
+    c->dirty = true;
+    c->next_dirty = c->loop->dirty;
+    c->loop->dirty = c;
+}
+
+static void watch_write(struct conn *c, bool on)
+{
+    if (c->want_write == on)
+        return;
+    struct epoll_event ev = {.events = EPOLLIN | (on ? EPOLLOUT : 0), .data.ptr = c};
+    c->want_write = on;
+    epoll_ctl(c->loop->epoll_fd, EPOLL_CTL_MOD, c->fd, &ev);
+}
+
+/* Closes a client that does not read what it asked for, by the limit of its class. */
+static void check_output_limit(struct conn *c)
+{
+    const struct config *config = engine_config(c->loop->engine);
+    bool subscriber = session_subscribed(c->session);
+    int64_t limit =
+        config_int(config, subscriber ? CONFIG_OUTPUT_PUBSUB_LIMIT : CONFIG_OUTPUT_NORMAL_LIMIT);
+    if (limit == 0 || (int64_t)(c->out.n - c->sent) <= limit)
+        return;
+    log_warning("client %s closed: %zu bytes of output are waiting, above %s", c->session->addr,
+                c->out.n - c->sent,
+                subscriber ? "client-output-buffer-limit pubsub" : "client-output-buffer-limit normal");
+    engine_count(c->loop->engine, COUNTER_OUTPUT_LIMIT_CLOSED, 1);
+    conn_kill(c);
+}
+
+void conn_flush(struct conn *c)
+{
+    while (c->sent < c->out.n) {
+        ssize_t n = send(c->fd, c->out.p + c->sent, c->out.n - c->sent, MSG_NOSIGNAL);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+            watch_write(c, true);
+            check_output_limit(c);
+            show_buffers(c);
+            return;
+        }
+        if (n <= 0) {
+            conn_kill(c);
+            return;
+        }
+        c->sent += (size_t)n;
+        engine_count(c->loop->engine, COUNTER_BYTES_OUT, (uint64_t)n);
+    }
+    c->sent = 0;
+    buf_clear(&c->out);
+    give_back(&c->out, &c->loop->spare_out);
+    watch_write(c, false);
+    show_buffers(c);
+    if (c->closing)
+        conn_kill(c);
+}
+
+/* ---- reading --------------------------------------------------------------------------------------- */
+
+/* Lets the protocol work on what is there. */
+static void serve(struct conn *c)
+{
+    borrow(&c->out, &c->loop->spare_out);
+    engine_batch_begin(c->loop->engine);
+    c->protocol->input(c);
+    engine_batch_end(c->loop->engine);
+    buf_consume(&c->in, c->consumed);
+    c->consumed = 0;
+    if (c->out.n > c->sent || c->closing)
+        conn_mark_dirty(c);
+    give_back(&c->in, &c->loop->spare_in);
+    if (c->out.n == 0)
+        give_back(&c->out, &c->loop->spare_out);
+    show_buffers(c);
+}
+
+static void check_query_limit(struct conn *c)
+{
+    int64_t limit = config_int(engine_config(c->loop->engine), CONFIG_CLIENT_QUERY_BUFFER_LIMIT);
+    if ((int64_t)c->in.n <= limit)
+        return;
+    log_warning("client %s closed: its unread input is above client-query-buffer-limit",
+                c->session->addr);
+    conn_kill(c);
+}
+
+static void on_readable(struct conn *c)
+{
+    borrow(&c->in, &c->loop->spare_in);
+    if (c->in.cap == 0)
+        buf_reserve(&c->in, SPARE_BYTES);
+    char *to = buf_reserve(&c->in, READ_BYTES);
+    ssize_t n = recv(c->fd, to, c->in.cap - c->in.n, 0);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+        give_back(&c->in, &c->loop->spare_in);
+        return;
+    }
+    if (n <= 0) {
+        conn_kill(c);
+        return;
+    }
+    c->in.n += (size_t)n;
+    engine_count(c->loop->engine, COUNTER_BYTES_IN, (uint64_t)n);
+    if (c->closing) /* what comes after an error or QUIT is not looked at */
+        buf_clear(&c->in);
+    else if (!c->paused)
+        serve(c);
+    if (!c->dead)
+        check_query_limit(c);
+}
+
+void conn_resume(struct conn *c)
+{
+    c->paused = false;
+    serve(c);
+}
+
+void conn_on_event(struct conn *c, uint32_t events)
+{
+    if (c->dead)
+        return;
+    if (events & (EPOLLERR | EPOLLHUP) && !(events & EPOLLIN)) {
+        conn_kill(c);
+        return;
+    }
+    if (events & EPOLLIN)
+        on_readable(c);
+    if (events & EPOLLOUT && !c->dead)
+        conn_mark_dirty(c);
+}
+
+/* Closes clients that have been idle for longer than `timeout`; subscribers are exempt. */
+void conn_sweep(struct loop *l, uint64_t now_ms)
+{
+    uint64_t idle_ms = (uint64_t)config_int(engine_config(l->engine), CONFIG_TIMEOUT) * 1000;
+    if (!idle_ms)
+        return;
+    for (struct conn *c = l->conns; c; c = c->next) {
+        uint64_t at = atomic_load_explicit(&c->session->active_at_ms, memory_order_relaxed);
+        if (now_ms > at + idle_ms && !session_subscribed(c->session) && !c->session->monitor)
+            conn_kill(c);
+    }
+}

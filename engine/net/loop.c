@@ -1,0 +1,200 @@
+#include "net/loop.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define EVENTS_MAX  256
+#define SLEEP_MS    1000 /* the longest sleep: idle clients are looked for once a second */
+#define PAUSED_MS   2
+#define SWEEP_MS    1000
+
+void loop_wake(struct loop *l)
+{
+    uint64_t one = 1;
+    ssize_t ignored = write(l->wake_fd, &one, sizeof one);
+    (void)ignored;
+}
+
+static void wake(void *ctx)
+{
+    loop_wake(ctx);
+}
+
+bool loop_init(struct loop *l, struct engine *e)
+{
+    *l = (struct loop){.engine = e};
+    l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    l->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (l->epoll_fd < 0 || l->wake_fd < 0)
+        return false;
+    struct epoll_event ev = {.events = EPOLLIN, .data.ptr = l};
+    epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, l->wake_fd, &ev);
+    pthread_mutex_init(&l->lock, NULL);
+    l->mailbox = mailbox_new(engine_hub(e), wake, l);
+    return true;
+}
+
+void loop_release(struct loop *l)
+{
+    mailbox_free(l->mailbox);
+    close(l->epoll_fd);
+    close(l->wake_fd);
+    mem_free(l->handed);
+    buf_release(&l->spare_in);
+    buf_release(&l->spare_out);
+    pthread_mutex_destroy(&l->lock);
+}
+
+void loop_listen(struct loop *l, struct listener *listeners, size_t n)
+{
+    l->listeners = listeners;
+    l->nlisteners = n;
+    for (size_t i = 0; i < n; i++) {
+        struct epoll_event ev = {.events = EPOLLIN, .data.ptr = &listeners[i]};
+        epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, listeners[i].fd, &ev);
+    }
+}
+
+void loop_hand_over(struct loop *l, int fd, const struct protocol *protocol)
+{
+    pthread_mutex_lock(&l->lock);
+    if (l->handed_n == l->handed_cap) {
+        l->handed_cap = l->handed_cap ? l->handed_cap * 2 : 16;
+        l->handed = mem_realloc(l->handed, l->handed_cap * sizeof *l->handed);
+    }
+    l->handed[l->handed_n++] = (struct handed){fd, protocol};
+    pthread_mutex_unlock(&l->lock);
+    loop_wake(l);
+}
+
+static void take_handed(struct loop *l)
+{
+    pthread_mutex_lock(&l->lock);
+    struct handed *taken = l->handed;
+    size_t n = l->handed_n;
+    l->handed = NULL;
+    l->handed_n = l->handed_cap = 0;
+    pthread_mutex_unlock(&l->lock);
+    for (size_t i = 0; i < n; i++)
+        conn_open(l, taken[i].fd, taken[i].protocol);
+    mem_free(taken);
+}
+
+static void on_wake(struct loop *l)
+{
+    uint64_t ignored;
+    ssize_t n = read(l->wake_fd, &ignored, sizeof ignored);
+    (void)n;
+    take_handed(l);
+    mailbox_drain(l->mailbox);
+}
+
+#define ACCEPTS_PER_TURN 64
+
+static void on_listener(struct listener *ls)
+{
+    for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+        int fd = accept4(ls->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0) {
+            if (errno == EMFILE || errno == ENFILE)
+                log_warning("accept: no more file descriptors");
+            return;
+        }
+        ls->accepted(ls->ctx, fd, ls->protocol);
+    }
+}
+
+static struct listener *as_listener(const struct loop *l, void *p)
+{
+    struct listener *ls = p;
+    return l->nlisteners && ls >= l->listeners && ls < l->listeners + l->nlisteners ? ls : NULL;
+}
+
+static void dispatch(struct loop *l, const struct epoll_event *ev)
+{
+    struct listener *ls = as_listener(l, ev->data.ptr);
+    if (ev->data.ptr == l)
+        on_wake(l);
+    else if (ls)
+        on_listener(ls);
+    else
+        conn_on_event(ev->data.ptr, ev->events);
+}
+
+static void flush_dirty(struct loop *l)
+{
+    while (l->dirty) {
+        struct conn *c = l->dirty;
+        l->dirty = c->next_dirty;
+        c->dirty = false;
+        if (!c->dead)
+            conn_flush(c);
+    }
+}
+
+static void free_dead(struct loop *l)
+{
+    while (l->dead) {
+        struct conn *c = l->dead;
+        l->dead = c->next_dead;
+        conn_free(c);
+    }
+}
+
+static void resume_paused(struct loop *l)
+{
+    if (!l->any_paused)
+        return;
+    l->any_paused = false;
+    for (struct conn *c = l->conns; c; c = c->next) {
+        if (c->paused && !c->dead)
+            conn_resume(c);
+    }
+}
+
+static void sweep(struct loop *l)
+{
+    uint64_t now_ms = clock_wall_ms();
+    if (now_ms - l->swept_at_ms < SWEEP_MS)
+        return;
+    l->swept_at_ms = now_ms;
+    conn_sweep(l, now_ms);
+}
+
+static void *loop_main(void *arg)
+{
+    struct loop *l = arg;
+    struct epoll_event events[EVENTS_MAX];
+    mem_thread_register();
+    while (!atomic_load_explicit(&l->stop, memory_order_relaxed)) {
+        int n = epoll_wait(l->epoll_fd, events, EVENTS_MAX, l->any_paused ? PAUSED_MS : SLEEP_MS);
+        for (int i = 0; i < n; i++)
+            dispatch(l, &events[i]);
+        resume_paused(l);
+        sweep(l);
+        flush_dirty(l);
+        free_dead(l);
+    }
+    take_handed(l);
+    flush_dirty(l);
+    for (struct conn *c = l->conns; c; c = c->next)
+        conn_kill(c);
+    free_dead(l);
+    return NULL;
+}
+
+bool loop_start(struct loop *l)
+{
+    return pthread_create(&l->thread, NULL, loop_main, l) == 0;
+}
+
+void loop_stop(struct loop *l)
+{
+    atomic_store(&l->stop, true);
+    loop_wake(l);
+    pthread_join(l->thread, NULL);
+}

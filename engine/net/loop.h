@@ -1,0 +1,122 @@
+/* The event loop of one network thread: epoll, the connections that the thread owns, its mailbox.
+ *
+ * A connection belongs to one loop from hand-over to close; everything in struct conn is its thread's own.
+ * Other threads reach a loop by loop_hand_over (a new socket) and by its mailbox, both of which wake
+ * it through an eventfd.
+ *
+ * A protocol (RESP, memcached) is a table of functions; conn.c does the reading, writing and closing.
+ * Replies are gathered in conn->out and written once per turn. Buffers of idle connections are given back:
+ * a quiet connection keeps no memory beyond its struct and session. */
+#ifndef ATRIUM_NET_LOOP_H
+#define ATRIUM_NET_LOOP_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "engine.h"
+
+struct loop;
+struct conn;
+
+struct protocol {
+    const char *name;
+    enum door door;
+    const struct session_ops *session_ops;
+    /* Makes conn->state; the session exists. */
+    void (*open)(struct conn *c);
+    /* Takes what it can from c->in (conn_consume) and puts replies into c->out. */
+    void (*input)(struct conn *c);
+    void (*close)(struct conn *c);
+    /* What a client over maxclients is told. */
+    const char *full;
+};
+
+struct conn {
+    int fd;
+    struct loop *loop;
+    const struct protocol *protocol;
+    struct session *session;
+    void *state;        /* the protocol's */
+    struct buf in, out; /* n bytes unread; n - sent bytes unsent */
+    size_t consumed;    /* bytes of in that input has taken */
+    size_t sent;
+    bool closing;    /* close once out is sent */
+    bool dead;       /* free at the end of the turn */
+    bool dirty;      /* on the loop's list of connections with something to write */
+    bool want_write; /* EPOLLOUT is on */
+    bool paused;     /* CLIENT PAUSE: input is tried again soon */
+    uint64_t soft_limit_since_ms; /* output above the soft limit since then; 0: it is not */
+    struct conn *next, *prev;        /* all of the loop */
+    struct conn *next_dirty, *next_dead;
+    _Atomic size_t shown_in, shown_out; /* for CLIENT LIST */
+};
+
+struct loop {
+    struct engine *engine;
+    int epoll_fd, wake_fd;
+    struct mailbox *mailbox;
+    pthread_t thread;
+    struct conn *conns, *dirty, *dead;
+    bool any_paused;
+    struct buf spare_in, spare_out; /* lent to the connection being served */
+    uint64_t swept_at_ms;
+    _Atomic bool stop;
+    pthread_mutex_t lock;
+    struct handed { /* sockets on their way in; lock */
+        int fd;
+        const struct protocol *protocol;
+    } *handed;
+    size_t handed_n, handed_cap; /* lock */
+    /* The listening sockets; in the first loop only. */
+    struct listener *listeners;
+    size_t nlisteners;
+};
+
+/* A listening socket in a loop; accepted ones go to `accepted`. */
+struct listener {
+    int fd;
+    const struct protocol *protocol;
+    void (*accepted)(void *ctx, int fd, const struct protocol *protocol);
+    void *ctx;
+};
+
+bool loop_init(struct loop *l, struct engine *e);
+void loop_release(struct loop *l);
+void loop_listen(struct loop *l, struct listener *listeners, size_t n);
+bool loop_start(struct loop *l);
+/* Asks the thread to end, waits for it, closes its connections. */
+void loop_stop(struct loop *l);
+/* Gives a connected socket to the loop. Any thread. */
+void loop_hand_over(struct loop *l, int fd, const struct protocol *protocol);
+void loop_wake(struct loop *l);
+
+/* ---- connections; in the loop's thread ----------------------------------------------------------- */
+
+void conn_open(struct loop *l, int fd, const struct protocol *protocol);
+/* Marks bytes of `in` as taken. */
+static inline void conn_consume(struct conn *c, size_t n)
+{
+    c->consumed += n;
+}
+
+static inline struct bytes conn_unread(const struct conn *c)
+{
+    return bytes_of(c->in.p + c->consumed, c->in.n - c->consumed);
+}
+
+/* Something was added to out: it is written before the loop sleeps. */
+void conn_mark_dirty(struct conn *c);
+/* Close after what is in out has been sent / at the end of this turn. */
+void conn_finish(struct conn *c);
+void conn_kill(struct conn *c);
+void conn_on_event(struct conn *c, uint32_t events);
+/* Runs input again after a pause. */
+void conn_resume(struct conn *c);
+void conn_flush(struct conn *c);
+void conn_free(struct conn *c);
+void conn_sweep(struct loop *l, uint64_t now_ms);
+
+/* The protocols. */
+extern const struct protocol resp_protocol;
+
+#endif

@@ -1,0 +1,130 @@
+/* The listeners and their threads: sockets are accepted by the first loop and dealt out in turn. */
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "net/net_internal.h"
+
+#define LISTENERS_MAX 64
+#define THREADS_MAX   64
+#define AUTO_THREADS  8
+
+struct net {
+    struct engine *engine;
+    struct loop *loops;
+    size_t nloops, started;
+    size_t next; /* the loop that gets the next socket; the first loop's thread only */
+    struct listener listeners[LISTENERS_MAX];
+    size_t nlisteners;
+    struct buf unix_path; /* with NUL; empty where there is none */
+};
+
+static size_t connections(struct engine *e)
+{
+    return session_count(e, DOOR_RESP) + session_count(e, DOOR_MEMCACHED) +
+           session_count(e, DOOR_WEBSOCKET) + session_count(e, DOOR_HTTP);
+}
+
+static void accepted(void *ctx, int fd, const struct protocol *protocol)
+{
+    struct net *n = ctx;
+    if (connections(n->engine) >= (size_t)config_int(engine_config(n->engine), CONFIG_MAXCLIENTS)) {
+        ssize_t ignored = send(fd, protocol->full, strlen(protocol->full), MSG_NOSIGNAL);
+        (void)ignored;
+        close(fd);
+        engine_count(n->engine, COUNTER_REJECTED, 1);
+        return;
+    }
+    size_t turn = n->next++ % n->nloops;
+    if (turn == 0)
+        conn_open(&n->loops[0], fd, protocol);
+    else
+        loop_hand_over(&n->loops[turn], fd, protocol);
+}
+
+static bool add_tcp(struct net *n, enum config_id port_id, const struct protocol *protocol,
+                    struct buf *error)
+{
+    const struct config *c = engine_config(n->engine);
+    int fds[LISTENERS_MAX], port = (int)config_int(c, port_id);
+    if (port == 0)
+        return true;
+    int got = net_listen(c, port, fds, (int)(LISTENERS_MAX - n->nlisteners), error);
+    for (int i = 0; i < got; i++)
+        n->listeners[n->nlisteners++] = (struct listener){fds[i], protocol, accepted, n};
+    return got > 0;
+}
+
+static bool add_unix(struct net *n, struct buf *error)
+{
+    const struct config *c = engine_config(n->engine);
+    if (config_is_empty(c, CONFIG_UNIXSOCKET))
+        return true;
+    config_string(c, CONFIG_UNIXSOCKET, &n->unix_path);
+    buf_add_char(&n->unix_path, '\0');
+    int fd = net_listen_unix(c, n->unix_path.p, error);
+    if (fd < 0) {
+        buf_clear(&n->unix_path);
+        return false;
+    }
+    n->listeners[n->nlisteners++] = (struct listener){fd, &resp_protocol, accepted, n};
+    return true;
+}
+
+static size_t thread_count(const struct config *c)
+{
+    int64_t wanted = config_int(c, CONFIG_THREADS);
+    if (wanted == 0) {
+        wanted = sysconf(_SC_NPROCESSORS_ONLN);
+        wanted = wanted > AUTO_THREADS ? AUTO_THREADS : wanted;
+    }
+    return wanted < 1 ? 1 : wanted > THREADS_MAX ? THREADS_MAX : (size_t)wanted;
+}
+
+static bool start_loops(struct net *n, struct buf *error)
+{
+    n->nloops = thread_count(engine_config(n->engine));
+    n->loops = mem_calloc(n->nloops * sizeof *n->loops);
+    for (size_t i = 0; i < n->nloops; i++) {
+        if (!loop_init(&n->loops[i], n->engine)) {
+            buf_add_str(error, "cannot make an event loop");
+            return false;
+        }
+    }
+    loop_listen(&n->loops[0], n->listeners, n->nlisteners);
+    /* The first loop deals sockets to the others, so it starts last. */
+    for (size_t i = n->nloops; i-- > 0;) {
+        if (!loop_start(&n->loops[i])) {
+            buf_add_str(error, "cannot start a network thread");
+            return false;
+        }
+        n->started++;
+    }
+    return true;
+}
+
+struct net *net_open(struct engine *e, struct buf *error)
+{
+    struct net *n = mem_calloc(sizeof *n);
+    n->engine = e;
+    if (add_tcp(n, CONFIG_PORT, &resp_protocol, error) && add_unix(n, error) &&
+        start_loops(n, error))
+        return n;
+    net_close(n);
+    return NULL;
+}
+
+void net_close(struct net *n)
+{
+    size_t first = n->nloops - n->started;
+    for (size_t i = first; i < n->nloops; i++)
+        loop_stop(&n->loops[i]);
+    for (size_t i = first; i < n->nloops; i++)
+        loop_release(&n->loops[i]);
+    for (size_t i = 0; i < n->nlisteners; i++)
+        close(n->listeners[i].fd);
+    if (n->unix_path.n)
+        unlink(n->unix_path.p);
+    buf_release(&n->unix_path);
+    mem_free(n->loops);
+    mem_free(n);
+}

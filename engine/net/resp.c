@@ -1,0 +1,130 @@
+/* The RESP door: requests from the parser to the engine, replies and pushes to the connection. */
+#include "net/loop.h"
+#include "net/resp_parser.h"
+
+static struct bytes push_encoding(const struct session *s, struct message *m)
+{
+    return s->resp >= 3 ? message_encoding(m, MESSAGE_RESP3, message_encode_resp3)
+                        : message_encoding(m, MESSAGE_RESP2, message_encode_resp2);
+}
+
+static void deliver(struct session *s, struct message *m)
+{
+    struct conn *c = s->context;
+    if (c->dead || c->closing)
+        return;
+    buf_add_bytes(&c->out, push_encoding(s, m));
+    conn_mark_dirty(c);
+}
+
+static void close_session(struct session *s)
+{
+    conn_kill(s->context);
+}
+
+static void buffers(const struct session *s, size_t *in, size_t *out)
+{
+    const struct conn *c = s->context;
+    *in = atomic_load_explicit(&c->shown_in, memory_order_relaxed);
+    *out = atomic_load_explicit(&c->shown_out, memory_order_relaxed);
+}
+
+static const struct session_ops resp_session_ops = {
+    .deliver = deliver,
+    .close = close_session,
+    .buffers = buffers,
+};
+
+static void resp_open(struct conn *c)
+{
+    struct resp_parser *p = mem_alloc(sizeof *p);
+    resp_parser_init(p);
+    c->state = p;
+}
+
+static void resp_close(struct conn *c)
+{
+    resp_parser_release(c->state);
+    mem_free(c->state);
+}
+
+/* CLIENT REPLY OFF and SKIP: what the command answered is taken back. */
+static void apply_reply_mode(struct session *s, struct buf *out, size_t mark, enum reply_mode before)
+{
+    if (before == REPLY_MODE_SKIP || s->reply_mode == REPLY_MODE_OFF ||
+        s->reply_mode == REPLY_MODE_SKIP_NEXT)
+        out->n = mark;
+    if (before == REPLY_MODE_SKIP && s->reply_mode == REPLY_MODE_SKIP)
+        s->reply_mode = REPLY_MODE_ON;
+    else if (s->reply_mode == REPLY_MODE_SKIP_NEXT)
+        s->reply_mode = REPLY_MODE_SKIP;
+}
+
+/* Runs one request; false where it has to wait (CLIENT PAUSE). */
+static bool run_request(struct conn *c, const struct bytes *argv, int argc)
+{
+    struct session *s = c->session;
+    struct resp_reply reply;
+    size_t mark = c->out.n;
+    enum reply_mode before = s->reply_mode;
+    resp_reply_init(&reply, &c->out, s->resp);
+    if (engine_execute(s, argv, argc, &reply.base) == ENGINE_PAUSED) {
+        c->paused = c->loop->any_paused = true;
+        return false;
+    }
+    if (__builtin_expect(before != REPLY_MODE_ON || s->reply_mode != REPLY_MODE_ON, 0))
+        apply_reply_mode(s, &c->out, mark, before);
+    if (s->close_after_reply)
+        conn_finish(c);
+    return true;
+}
+
+static struct resp_limits limits_of(const struct conn *c)
+{
+    const struct config *config = engine_config(c->loop->engine);
+    return (struct resp_limits){
+        .max_bulk_bytes = config_int(config, CONFIG_PROTO_MAX_BULK_LEN),
+        .max_arguments = config_int(config, CONFIG_MAX_ARGUMENTS),
+        .authenticated = c->session->authenticated,
+    };
+}
+
+static void resp_input(struct conn *c)
+{
+    struct resp_parser *p = c->state;
+    struct resp_limits limits = limits_of(c);
+    while (!c->dead && !c->closing) {
+        char error[96];
+        limits.authenticated = c->session->authenticated;
+        enum resp_result r = resp_parse(p, conn_unread(c), &limits, error, sizeof error);
+        if (r == RESP_INCOMPLETE) {
+            size_t more = resp_parser_wants(p, conn_unread(c).n);
+            if (more > 32 * 1024)
+                buf_reserve(&c->in, more);
+            return;
+        }
+        if (r == RESP_ERROR) {
+            struct resp_reply reply;
+            resp_reply_init(&reply, &c->out, c->session->resp);
+            reply_errorf(&reply.base, ERROR_GENERIC, "%s", error);
+            conn_finish(c);
+            return;
+        }
+        if (p->argc && !run_request(c, p->argv, p->argc)) {
+            resp_parser_next(p); /* parsed anew when the pause is over */
+            return;
+        }
+        conn_consume(c, p->pos);
+        resp_parser_next(p);
+    }
+}
+
+const struct protocol resp_protocol = {
+    .name = "resp",
+    .door = DOOR_RESP,
+    .session_ops = &resp_session_ops,
+    .open = resp_open,
+    .input = resp_input,
+    .close = resp_close,
+    .full = "-ERR max number of clients reached\r\n",
+};

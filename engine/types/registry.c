@@ -1,0 +1,10 @@
+#include "types/registry.h"
+
+#include "keyspace/entry.h"
+
+static const struct type_ops string_ops = {.name = "string"};
+
+void types_register(void)
+{
+    type_ops[TYPE_STRING] = &string_ops;
+}

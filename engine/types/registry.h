@@ -1,0 +1,8 @@
+/* The list of data types: makes keyspace/entry.h's type_ops known. A new type is one line in registry.c. */
+#ifndef ATRIUM_TYPES_REGISTRY_H
+#define ATRIUM_TYPES_REGISTRY_H
+
+/* Fills type_ops. Idempotent; before any thread. */
+void types_register(void);
+
+#endif
