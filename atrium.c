@@ -1,4 +1,113 @@
-int main(void)
+/* The program: reads the configuration, opens the engine and the doors, waits for a signal. */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "engine.h"
+
+static int fail(const struct buf *error)
 {
-    return 0;
+    fprintf(stderr, "atrium: %.*s\n", (int)error->n, error->p);
+    return EXIT_FAILURE;
+}
+
+static void print_help(void)
+{
+    struct buf text;
+    buf_init(&text);
+    buf_add_str(&text, "Usage: atrium [FILE] [--DIRECTIVE VALUE ...]\n\n"
+                       "One in-memory keyspace with four doors: RESP, memcached, HTTP, WebSocket.\n"
+                       "FILE holds lines of the form: directive value\n\nDirectives:\n");
+    config_help(&text);
+    buf_add_str(&text, "\n  --help     this text\n  --version  the version\n");
+    fwrite(text.p, 1, text.n, stdout);
+    buf_release(&text);
+}
+
+/* Room for the file descriptors of maxclients and a few of our own; as much as the system gives. */
+static void raise_descriptor_limit(const struct config *c)
+{
+    struct rlimit lim;
+    rlim_t wanted = (rlim_t)config_int(c, CONFIG_MAXCLIENTS) + 64;
+    if (getrlimit(RLIMIT_NOFILE, &lim) != 0 || lim.rlim_cur >= wanted)
+        return;
+    lim.rlim_cur = lim.rlim_max < wanted ? lim.rlim_max : wanted;
+    if (setrlimit(RLIMIT_NOFILE, &lim) != 0 || lim.rlim_cur < wanted)
+        log_warning("maxclients: the system allows %llu open files only",
+                    (unsigned long long)lim.rlim_cur);
+}
+
+static void print_doors(const struct config *c)
+{
+    int resp = (int)config_int(c, CONFIG_PORT);
+    printf("atrium %s is ready\n", ATRIUM_VERSION);
+    if (resp)
+        printf("  RESP       127.0.0.1:%-6d redis-cli -p %d SET greeting hello\n", resp, resp);
+    fflush(stdout);
+}
+
+/* Until SIGTERM, SIGINT or SHUTDOWN. */
+static void wait_for_end(struct engine *e, const sigset_t *signals)
+{
+    const struct timespec poll = {.tv_nsec = 100 * 1000000L};
+    while (sigtimedwait(signals, NULL, &poll) < 0) {
+        if (engine_shutdown_requested(e))
+            return;
+    }
+}
+
+static int run(struct config *config)
+{
+    sigset_t signals;
+    struct buf error;
+    int rc = EXIT_FAILURE;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before any thread: all inherit it */
+    signal(SIGPIPE, SIG_IGN);
+    raise_descriptor_limit(config);
+    buf_init(&error);
+    struct engine *e = engine_open(config);
+    struct net *net = net_open(e, &error);
+    if (net) {
+        print_doors(config);
+        wait_for_end(e, &signals);
+        log_notice("ending");
+        engine_drain(e);
+        net_close(net);
+        rc = EXIT_SUCCESS;
+    } else {
+        fail(&error);
+    }
+    engine_close(e);
+    buf_release(&error);
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    struct buf error;
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        print_help();
+        return EXIT_SUCCESS;
+    }
+    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+        puts("atrium " ATRIUM_VERSION);
+        return EXIT_SUCCESS;
+    }
+    mem_thread_register();
+    buf_init(&error);
+    struct config *config = config_new();
+    if (config_load_args(config, argc, argv, &error) && config_validate(config, &error))
+        return run(config);
+    int rc = fail(&error);
+    buf_release(&error);
+    config_free(config);
+    return rc;
 }

@@ -36,6 +36,9 @@ bool config_validate(const struct config *c, struct buf *error);
  * appended; written beside and renamed. */
 bool config_rewrite(struct config *c, struct buf *error);
 
+/* One line a directive with its help and default, for --help. */
+void config_help(struct buf *out);
+
 /* Numbers, sizes (bytes), booleans (0, 1), enumerations (index). Any thread. */
 int64_t config_int(const struct config *c, enum config_id id);
 /* A copy of a string directive appended to `out`. Any thread. */

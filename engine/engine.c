@@ -205,7 +205,7 @@ struct engine *engine_open(struct config *config)
     types_register();
     e->config = config;
     e->ks = keyspace_new();
-    e->hub = hub_new();
+    e->hub = hub_new(e);
     e->started_at_ms = clock_wall_ms();
     e->next_session_id = 1;
     pthread_mutex_init(&e->sessions_lock, NULL);

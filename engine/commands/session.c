@@ -104,3 +104,34 @@ size_t session_count(struct engine *e, enum door door)
     session_unlock(e);
     return n;
 }
+
+static struct session *find_locked(struct engine *e, uint64_t id)
+{
+    struct session *s = e->sessions;
+    while (s && s->id != id)
+        s = s->next;
+    return s;
+}
+
+struct session *session_find(struct engine *e, uint64_t id)
+{
+    session_lock(e);
+    struct session *s = find_locked(e, id);
+    session_unlock(e);
+    return s;
+}
+
+bool session_kill(struct engine *e, uint64_t id)
+{
+    struct message *m =
+        message_new(MESSAGE_KILL, SUB_CHANNEL, (struct bytes){0}, (struct bytes){0}, (struct bytes){0});
+    m->session_id = id;
+    session_lock(e);
+    struct session *s = find_locked(e, id);
+    bool found = s && s->mailbox;
+    if (found)
+        mailbox_post(s->mailbox, m);
+    session_unlock(e);
+    message_unref(m);
+    return found;
+}

@@ -71,12 +71,17 @@ struct session *session_new(struct engine *e, enum door door, const struct sessi
 void session_free(struct session *s);
 /* RESET, and a fresh start: db 0, RESP2, no name, no subscriptions; authenticated iff no password is set. */
 void session_reset(struct session *s);
+/* CLIENT SETNAME and HELLO SETNAME; false: the name is not valid and the error has been answered. */
+struct exec;
+bool session_set_name(struct exec *x, struct bytes name);
 /* Is it in RESP2's subscribe mode (few commands allowed)? */
 bool session_subscribed(const struct session *s);
 
 /* Calls visit for each session under the registry lock: read only, do not block. */
 typedef void session_visit(struct session *s, void *ctx);
 void session_each(struct engine *e, session_visit *visit, void *ctx);
+/* The session of that id, NULL where there is none. Safe to use in its owner's thread only. */
+struct session *session_find(struct engine *e, uint64_t id);
 /* Asks the owner of session `id` to close it; false where there is none. Any thread. */
 bool session_kill(struct engine *e, uint64_t id);
 size_t session_count(struct engine *e, enum door door);

@@ -4,8 +4,8 @@
  * Publishing makes one reference-counted message, appends a reference to each such mailbox, wakes it
  * once, and knows the number of receivers without asking. The owning thread drains its mailbox and
  * hands the message to its own subscribers. A message is encoded once per format (message_encoding).
- * A publisher that is itself in the owning thread of some subscribers still goes through the mailbox,
- * but for its own session's thread it is drained before the command's reply, as Redis orders it.
+ * PUBLISH drains its own thread's mailbox before it answers, so a client that is subscribed to what it publishes
+ * sees the push before the reply, as with Redis.
  *
  * Order: messages to one channel reach every mailbox in the same order (they are appended under the
  * channel's stripe). Locks: stripes by channel hash, then the pattern lock, then mailbox locks (leaves).
@@ -20,6 +20,7 @@
 
 #include "base/bytes.h"
 
+struct engine;
 struct hub;
 struct mailbox;
 struct session;
@@ -37,10 +38,13 @@ struct message {
     enum sub_kind via;      /* which kind of subscription it matched */
     struct bytes channel, pattern, data; /* inside this allocation; pattern for SUB_PATTERN */
     uint64_t published_at_ms;
-    uint64_t session_id; /* MESSAGE_KILL: whom */
+    uint64_t session_id; /* MESSAGE_KILL, MESSAGE_MONITOR: for whom */
     _Atomic(struct buf *) encoded[MESSAGE_FORMATS];
 };
 
+/* A message with one reference; the slices are copied. */
+struct message *message_new(enum message_kind kind, enum sub_kind via, struct bytes channel,
+                            struct bytes pattern, struct bytes data);
 void message_ref(struct message *m);
 void message_unref(struct message *m);
 /* The message in that format, made by `encode` the first time, by whichever thread comes first. Lives as
@@ -54,7 +58,7 @@ message_encode_fn message_encode_resp3;
 
 /* ---- the hub --------------------------------------------------------------------------------- */
 
-struct hub *hub_new(void);
+struct hub *hub_new(struct engine *e);
 void hub_free(struct hub *h);
 
 /* Returns the number of subscriptions that get it. kind: SUB_CHANNEL (patterns too) or SUB_SHARD. Any

@@ -1,0 +1,266 @@
+/* The values of the directives; the file is read and rewritten in config_file.c. */
+#include "config_internal.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "base/num.h"
+
+const struct directive directives[CONFIG_COUNT] = {
+#define X(id, dname, dkind, dinitial, dmin, dmax, dflags, dhelp)                                  \
+    {.name = dname, .kind = KIND_##dkind, .initial = dinitial, .min = dmin, .max = dmax,          \
+     .flags = dflags, .help = dhelp},
+#include "config_table.h"
+#undef X
+};
+
+/* ---- text to value ------------------------------------------------------------------------------------- */
+
+/* Sizes as Redis takes them: 1k is 1000, 1kb is 1024, and so on. */
+static bool parse_size(struct bytes s, int64_t *out)
+{
+    static const struct {
+        const char *suffix;
+        int64_t factor;
+    } units[] = {{"gb", (int64_t)1 << 30}, {"mb", 1 << 20}, {"kb", 1 << 10},
+                 {"g", 1000000000},        {"m", 1000000},  {"k", 1000},     {"b", 1}};
+    int64_t v, factor = 1;
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        size_t n = strlen(units[i].suffix);
+        if (s.n > n && bytes_is(bytes_of(s.p + s.n - n, n), units[i].suffix)) {
+            factor = units[i].factor;
+            s.n -= n;
+            break;
+        }
+    }
+    return num_parse_int(s, &v) && !__builtin_mul_overflow(v, factor, out);
+}
+
+/* The words of an enumeration stand in the help, after the colon. */
+static const char *enum_words(const struct directive *d)
+{
+    return strchr(d->help, ':') + 2;
+}
+
+static bool enum_index(const struct directive *d, struct bytes value, int64_t *out)
+{
+    const char *w = enum_words(d);
+    for (int64_t i = 0; *w; i++) {
+        size_t n = strcspn(w, " ");
+        if (n == value.n && strncasecmp(w, value.p, n) == 0) {
+            *out = i;
+            return true;
+        }
+        w += n + (w[n] == ' ');
+    }
+    return false;
+}
+
+static void enum_word(const struct directive *d, int64_t index, struct buf *out)
+{
+    const char *w = enum_words(d);
+    for (; index > 0; index--)
+        w += strcspn(w, " ") + 1;
+    buf_add(out, w, strcspn(w, " "));
+}
+
+static bool parse_number(const struct directive *d, struct bytes value, int64_t *v, struct buf *error)
+{
+    switch (d->kind) {
+    case KIND_BOOL:
+        *v = bytes_is(value, "yes");
+        if (*v || bytes_is(value, "no"))
+            return true;
+        buf_printf(error, "%s: argument must be 'yes' or 'no'", d->name);
+        return false;
+    case KIND_ENUM:
+        if (enum_index(d, value, v))
+            return true;
+        buf_printf(error, "%s: argument must be one of: %s", d->name, enum_words(d));
+        return false;
+    default:
+        if (!(d->kind == KIND_BYTES ? parse_size(value, v) : num_parse_int(value, v))) {
+            buf_printf(error, "%s: argument must be a %s", d->name,
+                       d->kind == KIND_BYTES ? "memory value" : "number");
+            return false;
+        }
+        if (*v >= d->min && *v <= d->max)
+            return true;
+        buf_printf(error, "%s: argument must be between %lld and %lld inclusive", d->name,
+                   (long long)d->min, (long long)d->max);
+        return false;
+    }
+}
+
+/* ---- setting --------------------------------------------------------------------------------------------- */
+
+int config_lookup(struct bytes name)
+{
+    for (int i = 0; i < CONFIG_COUNT; i++) {
+        if (bytes_is(name, directives[i].name))
+            return i;
+    }
+    return -1;
+}
+
+static void set_string(struct config *c, int id, struct bytes value)
+{
+    pthread_mutex_lock(&c->lock);
+    buf_clear(&c->strings[id]);
+    buf_add_bytes(&c->strings[id], value);
+    atomic_store(&c->numbers[id], (int64_t)value.n);
+    pthread_mutex_unlock(&c->lock);
+}
+
+/* Settings that take effect outside of the table. */
+static void apply(int id, int64_t v)
+{
+    if (id == CONFIG_LOGLEVEL)
+        log_set_level((enum log_level)v);
+    else if (id == CONFIG_LOG_FORMAT)
+        log_set_json(v == 1);
+}
+
+bool config_set(struct config *c, struct bytes name, struct bytes value, bool running,
+                struct buf *error)
+{
+    int id = config_lookup(name);
+    int64_t v;
+    if (id < 0) {
+        buf_printf(error, "unknown directive '%.*s'", (int)(name.n < 128 ? name.n : 128), name.p);
+        return false;
+    }
+    const struct directive *d = &directives[id];
+    if (running && d->flags & FIXED) {
+        buf_printf(error, "%s: can't set immutable config", d->name);
+        return false;
+    }
+    if (d->kind == KIND_STRING) {
+        if (memchr(value.p ? value.p : "", '\0', value.n)) {
+            buf_printf(error, "%s: argument must not hold a zero byte", d->name);
+            return false;
+        }
+        set_string(c, id, value);
+    } else {
+        if (!parse_number(d, value, &v, error))
+            return false;
+        atomic_store(&c->numbers[id], v);
+        apply(id, v);
+    }
+    atomic_store(&c->changed[id], true);
+    return true;
+}
+
+/* ---- lifetime ----------------------------------------------------------------------------------------------- */
+
+struct config *config_new(void)
+{
+    struct config *c = mem_calloc(sizeof *c);
+    struct buf error;
+    buf_init(&error);
+    pthread_mutex_init(&c->lock, NULL);
+    for (int i = 0; i < CONFIG_COUNT; i++) {
+        if (!config_set(c, bytes_str(directives[i].name), bytes_str(directives[i].initial), false,
+                        &error)) {
+            log_fatal("configuration table: %.*s", (int)error.n, error.p);
+            abort();
+        }
+        atomic_store(&c->changed[i], false);
+    }
+    return c;
+}
+
+void config_free(struct config *c)
+{
+    for (int i = 0; i < CONFIG_COUNT; i++) {
+        if (directives[i].flags & SECRET && c->strings[i].p)
+            explicit_bzero(c->strings[i].p, c->strings[i].cap);
+        buf_release(&c->strings[i]);
+    }
+    mem_free(c->file);
+    pthread_mutex_destroy(&c->lock);
+    mem_free(c);
+}
+
+/* ---- getting ------------------------------------------------------------------------------------------------ */
+
+int64_t config_int(const struct config *c, enum config_id id)
+{
+    return atomic_load_explicit(&c->numbers[id], memory_order_relaxed);
+}
+
+bool config_is_empty(const struct config *c, enum config_id id)
+{
+    return config_int(c, id) == 0;
+}
+
+void config_string(const struct config *c, enum config_id id, struct buf *out)
+{
+    struct config *unlocked = (struct config *)(uintptr_t)c;
+    pthread_mutex_lock(&unlocked->lock);
+    buf_add_bytes(out, buf_bytes(&c->strings[id]));
+    pthread_mutex_unlock(&unlocked->lock);
+}
+
+void config_text(const struct config *c, int id, struct buf *out)
+{
+    const struct directive *d = &directives[id];
+    if (d->kind == KIND_STRING)
+        config_string(c, (enum config_id)id, out);
+    else if (d->kind == KIND_BOOL)
+        buf_add_str(out, config_int(c, (enum config_id)id) ? "yes" : "no");
+    else if (d->kind == KIND_ENUM)
+        enum_word(d, config_int(c, (enum config_id)id), out);
+    else
+        buf_add_int(out, config_int(c, (enum config_id)id));
+}
+
+void config_each(const struct config *c, struct bytes pattern, config_visit *visit, void *ctx)
+{
+    struct buf text;
+    buf_init(&text);
+    for (int i = 0; i < CONFIG_COUNT; i++) {
+        if (!bytes_glob(pattern, bytes_str(directives[i].name), true))
+            continue;
+        buf_clear(&text);
+        config_text(c, i, &text);
+        visit(directives[i].name, buf_bytes(&text), ctx);
+    }
+    buf_release(&text);
+}
+
+void config_help(struct buf *out)
+{
+    for (int i = 0; i < CONFIG_COUNT; i++)
+        buf_printf(out, "  --%-34s %s (default %s)\n", directives[i].name, directives[i].help,
+                   *directives[i].initial ? directives[i].initial : "none");
+}
+
+/* ---- rules that span directives -------------------------------------------------------------------------------- */
+
+static bool is_loopback(const char *host)
+{
+    return strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0 || strcmp(host, "localhost") == 0;
+}
+
+bool config_validate(const struct config *c, struct buf *error)
+{
+    struct buf words;
+    char *save = NULL;
+    bool ok = true;
+    if (!config_is_empty(c, CONFIG_REQUIREPASS))
+        return true;
+    buf_init(&words);
+    config_string(c, CONFIG_BIND, &words);
+    buf_add_char(&words, '\0');
+    for (char *w = strtok_r(words.p, " ", &save); w && ok; w = strtok_r(NULL, " ", &save)) {
+        const char *host = w + (w[0] == '-');
+        ok = is_loopback(host);
+        if (!ok)
+            buf_printf(error, "bind %s is open to other machines: set requirepass first", host);
+    }
+    buf_release(&words);
+    return ok;
+}
