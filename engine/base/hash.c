@@ -19,3 +19,9 @@ uint64_t hash_digest(struct bytes s)
 {
     return XXH3_64bits(s.p, s.n);
 }
+
+void hash_digest_hex(uint64_t digest, char *to)
+{
+    for (int i = HASH_DIGEST_HEX - 1; i >= 0; i--, digest >>= 4)
+        to[i] = "0123456789abcdef"[digest & 15];
+}

@@ -14,4 +14,8 @@ uint64_t hash_bytes(struct bytes s);
 /* Unseeded XXH3, for digests that leave the process. */
 uint64_t hash_digest(struct bytes s);
 
+#define HASH_DIGEST_HEX 16
+/* A digest as DIGEST answers it: HASH_DIGEST_HEX lower-case digits, no NUL. */
+void hash_digest_hex(uint64_t digest, char *to);
+
 #endif
