@@ -8,6 +8,7 @@ int main(void)
     SRunner *r = srunner_create(suite_bytes());
     srunner_add_suite(r, suite_json());
     srunner_add_suite(r, suite_listpack());
+    srunner_add_suite(r, suite_ratelimit());
     srunner_run_all(r, CK_ENV);
     int failed = srunner_ntests_failed(r);
     srunner_free(r);

@@ -8,5 +8,6 @@
 Suite *suite_bytes(void);
 Suite *suite_json(void);
 Suite *suite_listpack(void);
+Suite *suite_ratelimit(void);
 
 #endif
