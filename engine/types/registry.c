@@ -7,4 +7,5 @@ static const struct type_ops string_ops = {.name = "string"};
 void types_register(void)
 {
     type_ops[TYPE_STRING] = &string_ops;
+    type_ops[TYPE_HASH] = &hash_ops;
 }

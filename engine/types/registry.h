@@ -2,6 +2,9 @@
 #ifndef ATRIUM_TYPES_REGISTRY_H
 #define ATRIUM_TYPES_REGISTRY_H
 
+struct type_ops;
+extern const struct type_ops hash_ops;
+
 /* Fills type_ops. Idempotent; before any thread. */
 void types_register(void);
 

@@ -9,6 +9,8 @@ int main(void)
     srunner_add_suite(r, suite_json());
     srunner_add_suite(r, suite_listpack());
     srunner_add_suite(r, suite_ratelimit());
+    srunner_add_suite(r, suite_handle_table());
+    srunner_add_suite(r, suite_hash());
     srunner_run_all(r, CK_ENV);
     int failed = srunner_ntests_failed(r);
     srunner_free(r);

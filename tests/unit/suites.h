@@ -9,5 +9,7 @@ Suite *suite_bytes(void);
 Suite *suite_json(void);
 Suite *suite_listpack(void);
 Suite *suite_ratelimit(void);
+Suite *suite_handle_table(void);
+Suite *suite_hash(void);
 
 #endif
