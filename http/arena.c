@@ -1,8 +1,6 @@
 #include "http/arena.h"
 
 #include <stdalign.h>
-#include <stdarg.h>
-#include <stdio.h>
 
 #define BLOCK_BYTES 8192u
 
@@ -66,17 +64,4 @@ struct bytes arena_copy(struct arena *a, struct bytes s)
         memcpy(p, s.p, s.n);
     p[s.n] = 0;
     return bytes_of(p, s.n);
-}
-
-const char *arena_printf(struct arena *a, const char *fmt, ...)
-{
-    va_list ap, again;
-    va_start(ap, fmt);
-    va_copy(again, ap);
-    int n = vsnprintf(NULL, 0, fmt, ap);
-    va_end(ap);
-    char *p = arena_alloc(a, (size_t)n + 1);
-    vsnprintf(p, (size_t)n + 1, fmt, again);
-    va_end(again);
-    return p;
 }

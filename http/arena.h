@@ -25,8 +25,5 @@ void arena_release(struct arena *a);
 void *arena_alloc(struct arena *a, size_t n);
 /* A copy of s with a NUL behind it, which the slice's length does not count. */
 struct bytes arena_copy(struct arena *a, struct bytes s);
-/* A formatted C string. */
-const char *arena_printf(struct arena *a, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -1,0 +1,15 @@
+/* Content negotiation between the two forms a resource can have: JSON and raw bytes (RFC
+ * 9110, 12.5.1). */
+#ifndef ATRIUM_HTTP_ACCEPT_H
+#define ATRIUM_HTTP_ACCEPT_H
+
+#include "http/request.h"
+
+enum accepted { ACCEPTED_NEITHER, ACCEPTED_JSON, ACCEPTED_RAW };
+
+/* What the client would rather have; JSON where both are as welcome, or nothing is said. */
+enum accepted accept_choose(struct request *r);
+/* JSON, or 406 has been answered. */
+bool accept_json(struct request *r);
+
+#endif

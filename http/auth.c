@@ -1,0 +1,100 @@
+#include "http/auth.h"
+
+#include "http/base64.h"
+#include "http/call.h"
+#include "http/problem.h"
+#include "http/worker.h"
+
+static bool refuse(struct request *r, const char *slug, const char *detail)
+{
+    answer_header(r, "WWW-Authenticate", "Bearer realm=\"atrium\"");
+    answer_header(r, "WWW-Authenticate", "Basic realm=\"atrium\", charset=\"UTF-8\"");
+    problem(r, slug, "%s", detail);
+    return false;
+}
+
+/* The scheme's word and one blank or more. */
+static bool take_scheme(struct bytes *header, const char *scheme)
+{
+    size_t n = strlen(scheme);
+    if (header->n <= n || header->p[n] != ' ' || !bytes_is(bytes_of(header->p, n), scheme))
+        return false;
+    while (n < header->n && header->p[n] == ' ')
+        n++;
+    *header = bytes_of(header->p + n, header->n - n);
+    return true;
+}
+
+static bool parse_basic(struct request *r, struct bytes text, struct bytes *user,
+                        struct bytes *password)
+{
+    struct bytes both;
+    if (!base64_decode(text, arena_alloc(&r->arena, base64_decoded_max(text.n)), &both))
+        return false;
+    const char *colon = both.n ? memchr(both.p, ':', both.n) : NULL;
+    if (!colon)
+        return false;
+    *user = bytes_of(both.p, (size_t)(colon - both.p));
+    *password = bytes_of(colon + 1, both.n - user->n - 1);
+    return true;
+}
+
+static bool authenticate(struct request *r)
+{
+    struct bytes header, user = {0}, password;
+    if (!request_header(r, "Authorization", &header))
+        return refuse(r, "unauthenticated", "a password is set and the request has none");
+    if (take_scheme(&header, "Bearer"))
+        password = header;
+    else if (!take_scheme(&header, "Basic") || !parse_basic(r, header, &user, &password))
+        return refuse(r, "unauthenticated", "Authorization must be Bearer or Basic");
+    call_start(r, "AUTH");
+    if (user.n)
+        call_arg(r, user);
+    call_arg(r, password);
+    const struct reply_node *node = call_try(r);
+    if (!node)
+        return false;
+    if (node->kind == NODE_ERROR)
+        return refuse(r, "wrong-credentials", "no such user, or another password");
+    return true;
+}
+
+/* "http://host:port" against Host, which libmicrohttpd ends by a NUL. */
+static bool same_origin(struct bytes origin, struct bytes host)
+{
+    const char *slashes = memmem(origin.p, origin.n, "://", 3);
+    if (!slashes)
+        return false;
+    size_t skip = (size_t)(slashes - origin.p) + 3;
+    return bytes_is(bytes_of(origin.p + skip, origin.n - skip), host.p);
+}
+
+static bool check_origin(struct request *r)
+{
+    struct bytes origin, host;
+    if (!request_header(r, "Origin", &origin))
+        return true;
+    if (request_header(r, "Host", &host) && same_origin(origin, host))
+        return true;
+    problem(r, "origin-not-allowed", "pages of this origin may not use this server");
+    return false;
+}
+
+static bool select_db(struct request *r)
+{
+    int64_t db = 0;
+    if (!request_query_int(r, "db", 0, 15, &db))
+        return false;
+    request_session(r)->db = (uint8_t)db;
+    return true;
+}
+
+bool auth_check(struct request *r)
+{
+    struct session *s = request_session(r);
+    s->resp = 3;
+    s->reply_mode = REPLY_MODE_ON;
+    s->authenticated = config_is_empty(engine_config(r->worker->engine), CONFIG_REQUIREPASS);
+    return check_origin(r) && (s->authenticated || authenticate(r)) && select_db(r);
+}

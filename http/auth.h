@@ -1,0 +1,15 @@
+/* Who may ask: credentials, and the origin of pages.
+ *
+ * With `requirepass` set every route but the open ones wants `Authorization: Bearer <password>` or
+ * Basic with the user "default" (or none) and the password; the engine's AUTH compares, in constant
+ * time. A request that a page of another origin sends (Origin differs from Host) is refused: the
+ * list of allowed origins is empty. */
+#ifndef ATRIUM_HTTP_AUTH_H
+#define ATRIUM_HTTP_AUTH_H
+
+#include "http/request.h"
+
+/* Sets the session up for this request. False: 401 or 403 has been answered. */
+bool auth_check(struct request *r);
+
+#endif

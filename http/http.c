@@ -1,0 +1,67 @@
+#include "http/http.h"
+
+#include <unistd.h>
+
+#include "http/acceptor.h"
+#include "http/router.h"
+#include "http/worker.h"
+
+#define WORKERS_MAX   8
+#define LISTENERS_MAX 16
+
+struct http {
+    struct acceptor *acceptor;
+    unsigned nworkers;
+    struct worker workers[WORKERS_MAX];
+};
+
+static unsigned worker_count(const struct config *c)
+{
+    int64_t n = config_int(c, CONFIG_THREADS);
+    if (n == 0)
+        n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n < 1 ? 1 : n > WORKERS_MAX ? WORKERS_MAX : (unsigned)n;
+}
+
+static bool start_workers(struct http *h, struct engine *e, struct buf *error)
+{
+    unsigned wanted = worker_count(engine_config(e));
+    while (h->nworkers < wanted) {
+        if (!worker_start(&h->workers[h->nworkers], e, error))
+            return false;
+        h->nworkers++;
+    }
+    return true;
+}
+
+struct http *http_open(struct engine *e, http_upgrade_fn *upgrade, void *context, struct buf *error)
+{
+    int listeners[LISTENERS_MAX];
+    const struct config *c = engine_config(e);
+    router_build();
+    int n = net_listen(c, (int)config_int(c, CONFIG_HTTP_PORT), listeners, LISTENERS_MAX, error);
+    if (n < 0)
+        return NULL;
+    struct http *h = mem_calloc(sizeof *h);
+    if (!start_workers(h, e, error)) {
+        for (int i = 0; i < n; i++)
+            close(listeners[i]);
+        http_close(h);
+        return NULL;
+    }
+    h->acceptor = acceptor_start(e, listeners, n, h->workers, h->nworkers, upgrade, context);
+    if (h->acceptor)
+        return h;
+    buf_add_str(error, "http: the acceptor's thread did not start");
+    http_close(h);
+    return NULL;
+}
+
+void http_close(struct http *h)
+{
+    if (h->acceptor)
+        acceptor_stop(h->acceptor);
+    for (unsigned i = 0; i < h->nworkers; i++)
+        worker_stop(&h->workers[i]);
+    mem_free(h);
+}

@@ -1,0 +1,17 @@
+/* The resources: each file exports one table of routes, ended by an empty row. A new resource is
+ * one file and one line here. */
+#ifndef ATRIUM_HTTP_RESOURCES_H
+#define ATRIUM_HTTP_RESOURCES_H
+
+#include "http/router.h"
+
+#define RESOURCES(X)                                                                               \
+    X(keys_routes)                                                                                 \
+    X(health_routes)                                                                               \
+    X(problem_routes)
+
+#define X(table) extern const struct route table[];
+RESOURCES(X)
+#undef X
+
+#endif

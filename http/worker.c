@@ -1,0 +1,331 @@
+#include "http/worker.h"
+
+#include <microhttpd.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "http/accept.h"
+#include "http/auth.h"
+#include "http/problem.h"
+#include "http/router.h"
+
+/* A request line and its headers must fit into this; libmicrohttpd answers 414 or 431 where they do
+ * not. */
+#define CONNECTION_MEMORY_BYTES 32768u
+#define IDLE_SECONDS            75u
+
+/* ---- taking a request in --------------------------------------------------------------------- */
+
+static struct request *take_request(struct worker *w)
+{
+    struct request *r = w->idle;
+    if (!r)
+        return request_new(w);
+    w->idle = r->next;
+    return r;
+}
+
+/* libmicrohttpd has read the request line: keep the target as it came, before it is decoded in
+ * place. */
+static void *on_target(void *context, const char *uri, struct MHD_Connection *connection)
+{
+    struct request *r = take_request(context);
+    r->connection = connection;
+    r->started_at_us = clock_mono_us();
+    buf_add_str(&r->raw_target, uri);
+    return r;
+}
+
+/* Targets are decoded by target.c, after cutting. */
+static size_t keep_escapes(void *context, struct MHD_Connection *connection, char *s)
+{
+    (void)context;
+    (void)connection;
+    return strlen(s);
+}
+
+static enum http_method method_of(const char *name)
+{
+    static const char *const names[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
+    for (int m = 0; m < METHOD_OTHER; m++)
+        if (strcmp(name, names[m]) == 0)
+            return (enum http_method)m;
+    return METHOD_OTHER;
+}
+
+static bool is_plain_id(struct bytes id)
+{
+    if (id.n == 0 || id.n > REQUEST_ID_MAX)
+        return false;
+    for (size_t i = 0; i < id.n; i++)
+        if (id.p[i] < '!' || id.p[i] > '~' || id.p[i] == '"' || id.p[i] == '\\')
+            return false;
+    return true;
+}
+
+static void choose_id(struct request *r)
+{
+    static const char hex[] = "0123456789abcdef";
+    struct bytes given;
+    struct worker *w = r->worker;
+    if (request_header(r, "X-Request-Id", &given) && is_plain_id(given)) {
+        memcpy(r->id, given.p, given.n);
+        r->id[given.n] = 0;
+        return;
+    }
+    uint64_t v = w->id_prefix + w->id_count++;
+    for (int i = 15; i >= 0; i--, v >>= 4)
+        r->id[i] = hex[v & 15];
+    r->id[16] = 0;
+}
+
+static bool check_target(struct request *r)
+{
+    switch (target_parse(&r->target, &r->arena, buf_bytes(&r->raw_target))) {
+    case TARGET_OK:
+        return true;
+    case TARGET_NO_PATH:
+        problem(r, "not-found", "there is nothing at this path");
+        return false;
+    case TARGET_BAD_ENCODING:
+        problem(r, "bad-target", "a %% in the query must be followed by two hexadecimal digits");
+        return false;
+    case TARGET_TOO_LONG:
+        problem(r, "bad-target", "the query has more than %d parameters", TARGET_QUERY_MAX);
+        return false;
+    }
+    return false;
+}
+
+static bool check_encoding(struct request *r)
+{
+    struct bytes coding;
+    if (!request_header(r, "Content-Encoding", &coding) || bytes_is(coding, "identity"))
+        return true;
+    problem(r, "unsupported-media-type", "bodies are taken without Content-Encoding");
+    return false;
+}
+
+/* Everything that the head alone decides; false: answered. */
+static bool check_head(struct request *r)
+{
+    if (!check_target(r) || !router_find(r))
+        return false;
+    if (r->route->flags & ROUTE_OPEN)
+        return true;
+    return auth_check(r) && check_encoding(r) && (r->route->flags & ROUTE_RAW || accept_json(r));
+}
+
+static size_t body_limit(struct request *r)
+{
+    return (size_t)config_int(engine_config(r->worker->engine), CONFIG_HTTP_MAX_BODY);
+}
+
+/* Is there a body to wait for? */
+static bool has_body(struct request *r)
+{
+    struct bytes length;
+    int64_t n;
+    if (request_header(r, MHD_HTTP_HEADER_TRANSFER_ENCODING, &length))
+        return true;
+    if (!request_header(r, MHD_HTTP_HEADER_CONTENT_LENGTH, &length))
+        return false;
+    r->body_too_large = num_parse_int(length, &n) && (uint64_t)n > body_limit(r);
+    return !bytes_eq(length, BYTES("0"));
+}
+
+static void take_body(struct request *r, const char *data, size_t n)
+{
+    if (n > body_limit(r) || r->body.n > body_limit(r) - n) {
+        r->body_too_large = true;
+        buf_release(&r->body);
+    }
+    if (!r->body_too_large)
+        buf_add(&r->body, data, n);
+}
+
+static void refuse_large(struct request *r)
+{
+    problem(r, "too-large", "bodies have at most %zu bytes", body_limit(r));
+}
+
+/* ---- answering ------------------------------------------------------------------------------- */
+
+static void add_timing(struct request *r, struct MHD_Response *response)
+{
+    char text[40];
+    uint64_t us = clock_mono_us() - r->started_at_us;
+    memcpy(text, "total;dur=", 10);
+    unsigned n = 10 + num_format_uint(text + 10, us / 1000);
+    unsigned rest = (unsigned)(us % 1000);
+    text[n] = '.';
+    text[n + 1] = (char)('0' + rest / 100);
+    text[n + 2] = (char)('0' + rest / 10 % 10);
+    text[n + 3] = (char)('0' + rest % 10);
+    text[n + 4] = 0;
+    MHD_add_response_header(response, "Server-Timing", text);
+}
+
+static enum MHD_Result send_answer(struct request *r)
+{
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(r->out.n, r->out.p, MHD_RESPMEM_PERSISTENT);
+    if (!response)
+        return MHD_NO;
+    if (r->content_type)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, r->content_type);
+    MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+    MHD_add_response_header(response, "X-Request-Id", r->id);
+    add_timing(r, response);
+    for (unsigned i = 0; i < r->nheaders; i++)
+        MHD_add_response_header(response, r->headers[i].name, r->headers[i].value);
+    enum MHD_Result result = MHD_queue_response(r->connection, (unsigned)r->status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+static enum MHD_Result run(struct request *r)
+{
+    if (r->body_too_large)
+        refuse_large(r);
+    else if (!r->status)
+        r->route->handler(r);
+    return send_answer(r);
+}
+
+/* The head is there. Without a body the answer follows at once. A PUT or POST that cannot succeed
+ * is refused now, and libmicrohttpd cuts the connection; other methods' bodies are read to their
+ * end. */
+static enum MHD_Result begin(struct request *r, const char *method)
+{
+    r->begun = true;
+    r->method = method_of(method);
+    choose_id(r);
+    bool body = has_body(r), good = check_head(r);
+    if (!body)
+        return run(r);
+    if (r->method != METHOD_POST && r->method != METHOD_PUT)
+        return MHD_YES;
+    if (good && !r->body_too_large)
+        return MHD_YES;
+    if (good)
+        refuse_large(r);
+    answer_header(r, MHD_HTTP_HEADER_CONNECTION, "close");
+    return send_answer(r);
+}
+
+static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url,
+                                  const char *method, const char *version, const char *data,
+                                  size_t *n, void **state)
+{
+    (void)context;
+    (void)connection;
+    (void)url;
+    (void)version;
+    struct request *r = *state;
+    if (!r->begun)
+        return begin(r, method);
+    if (*n == 0)
+        return run(r);
+    if (!r->status)
+        take_body(r, data, *n);
+    *n = 0;
+    return MHD_YES;
+}
+
+static void on_completed(void *context, struct MHD_Connection *connection, void **state,
+                         enum MHD_RequestTerminationCode code)
+{
+    (void)connection;
+    (void)code;
+    struct worker *w = context;
+    struct request *r = *state;
+    if (!r)
+        return;
+    *state = NULL;
+    request_clear(r);
+    r->next = w->idle;
+    w->idle = r;
+}
+
+/* ---- connections and the daemon -------------------------------------------------------------- */
+
+static void ignore_close(struct session *s)
+{
+    (void)s; /* the session is the worker's, no connection's: CLIENT KILL has nothing to cut */
+}
+
+static const struct session_ops session_ops = {.close = ignore_close};
+
+static void on_connection(void *context, struct MHD_Connection *connection, void **state,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    (void)connection;
+    (void)state;
+    struct worker *w = context;
+    if (code != MHD_CONNECTION_NOTIFY_STARTED) {
+        atomic_fetch_sub_explicit(&w->connections, 1, memory_order_relaxed);
+        return;
+    }
+    atomic_fetch_add_explicit(&w->connections, 1, memory_order_relaxed);
+    if (w->session)
+        return;
+    mem_thread_register();
+    w->session = session_new(w->engine, DOOR_HTTP, &session_ops, w, NULL, "http", "http");
+}
+
+static void on_log(void *context, const char *fmt, va_list ap)
+{
+    char line[256];
+    (void)context;
+    vsnprintf(line, sizeof line, fmt, ap);
+    line[strcspn(line, "\n")] = 0;
+    log_debug("http: %s", line);
+}
+
+bool worker_start(struct worker *w, struct engine *e, struct buf *error)
+{
+    *w = (struct worker){.engine = e};
+    rng_secret(&w->id_prefix, sizeof w->id_prefix);
+    unsigned connections = (unsigned)config_int(engine_config(e), CONFIG_MAXCLIENTS);
+    w->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_TURBO |
+            MHD_USE_ERROR_LOG,
+        0, NULL, NULL, on_request, w, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
+        MHD_OPTION_URI_LOG_CALLBACK, on_target, w, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, w, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
+        w, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES,
+        MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS,
+        MHD_OPTION_END);
+    if (!w->daemon)
+        buf_add_str(error, "http: libmicrohttpd did not start");
+    return w->daemon != NULL;
+}
+
+void worker_stop(struct worker *w)
+{
+    if (w->daemon)
+        MHD_stop_daemon(w->daemon);
+    while (w->idle) {
+        struct request *r = w->idle;
+        w->idle = r->next;
+        request_free(r);
+    }
+    if (w->session)
+        session_free(w->session);
+    *w = (struct worker){0};
+}
+
+void worker_adopt(struct worker *w, int fd)
+{
+    struct sockaddr_storage address;
+    socklen_t n = sizeof address;
+    if (getpeername(fd, (struct sockaddr *)&address, &n) != 0) {
+        close(fd);
+        return;
+    }
+    /* libmicrohttpd closes the socket where it cannot take it. */
+    MHD_add_connection(w->daemon, fd, (struct sockaddr *)&address, n);
+}

@@ -1,0 +1,29 @@
+/* A worker: one libmicrohttpd daemon without a listening socket, its thread, a session, a pool of
+ * requests. */
+#ifndef ATRIUM_HTTP_WORKER_H
+#define ATRIUM_HTTP_WORKER_H
+
+#include <stdatomic.h>
+
+#include "http/request.h"
+
+struct MHD_Daemon;
+
+/* Owner: the daemon's thread, but for what is atomic. */
+struct worker {
+    struct engine *engine;
+    struct session *session; /* made by the thread, at its first connection */
+    struct MHD_Daemon *daemon;
+    struct request *idle;
+    uint64_t id_prefix, id_count; /* of request ids */
+    _Atomic size_t connections;
+};
+
+/* False with a line in `error`. Then the worker's thread runs. */
+bool worker_start(struct worker *w, struct engine *e, struct buf *error);
+/* Ends the thread, closes its connections, frees what it had. */
+void worker_stop(struct worker *w);
+/* Hands a socket over, whatever happens. Any thread. */
+void worker_adopt(struct worker *w, int fd);
+
+#endif
