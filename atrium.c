@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "engine.h"
+#include "http/http.h"
 
 static int fail(const struct buf *error)
 {
@@ -45,9 +46,12 @@ static void raise_descriptor_limit(const struct config *c)
 static void print_doors(const struct config *c)
 {
     int resp = (int)config_int(c, CONFIG_PORT);
+    int http = (int)config_int(c, CONFIG_HTTP_PORT);
     printf("atrium %s is ready\n", ATRIUM_VERSION);
     if (resp)
         printf("  RESP       127.0.0.1:%-6d redis-cli -p %d SET greeting hello\n", resp, resp);
+    if (http)
+        printf("  HTTP       127.0.0.1:%-6d curl localhost:%d/v1/keys/greeting\n", http, http);
     fflush(stdout);
 }
 
@@ -61,8 +65,33 @@ static void wait_for_end(struct engine *e, const sigset_t *signals)
     }
 }
 
+struct doors {
+    struct net *net;
+    struct http *http; /* NULL where its port is 0 */
+};
+
+static bool open_doors(struct doors *d, struct engine *e, struct buf *error)
+{
+    d->net = net_open(e, error);
+    if (!d->net)
+        return false;
+    if (config_int(engine_config(e), CONFIG_HTTP_PORT) == 0)
+        return true;
+    d->http = http_open(e, NULL, NULL, error);
+    return d->http != NULL;
+}
+
+static void close_doors(struct doors *d)
+{
+    if (d->http)
+        http_close(d->http);
+    if (d->net)
+        net_close(d->net);
+}
+
 static int run(struct config *config)
 {
+    struct doors doors = {0};
     sigset_t signals;
     struct buf error;
     int rc = EXIT_FAILURE;
@@ -74,17 +103,16 @@ static int run(struct config *config)
     raise_descriptor_limit(config);
     buf_init(&error);
     struct engine *e = engine_open(config);
-    struct net *net = net_open(e, &error);
-    if (net) {
+    if (open_doors(&doors, e, &error)) {
         print_doors(config);
         wait_for_end(e, &signals);
         log_notice("ending");
         engine_drain(e);
-        net_close(net);
         rc = EXIT_SUCCESS;
     } else {
         fail(&error);
     }
+    close_doors(&doors);
     engine_close(e);
     buf_release(&error);
     return rc;

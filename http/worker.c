@@ -195,24 +195,19 @@ static enum MHD_Result run(struct request *r)
     return send_answer(r);
 }
 
-/* The head is there. Without a body the answer follows at once. A PUT or POST that cannot succeed
- * is refused now, and libmicrohttpd cuts the connection; other methods' bodies are read to their
- * end. */
+/* The head is there. What it alone decides is decided now; the handler runs at the last call. Where
+ * a body is on its way that cannot be used the answer goes out early, and libmicrohttpd closes the
+ * connection after it. (It does so after every answer that is queued at this call.) */
 static enum MHD_Result begin(struct request *r, const char *method)
 {
     r->begun = true;
     r->method = method_of(method);
     choose_id(r);
     bool body = has_body(r), good = check_head(r);
-    if (!body)
-        return run(r);
-    if (r->method != METHOD_POST && r->method != METHOD_PUT)
-        return MHD_YES;
-    if (good && !r->body_too_large)
+    if (!body || (good && !r->body_too_large))
         return MHD_YES;
     if (good)
         refuse_large(r);
-    answer_header(r, MHD_HTTP_HEADER_CONNECTION, "close");
     return send_answer(r);
 }
 
