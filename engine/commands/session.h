@@ -59,7 +59,7 @@ struct session {
     _Atomic uint64_t active_at_ms;
     _Atomic(const struct command *) last_command;
     _Atomic uint64_t commands, bytes_in, bytes_out;
-    _Atomic uint32_t published_subs; /* counts for CLIENT LIST: sub, psub, ssub, 8 bits short each */
+    _Atomic uint32_t sub_counts[3]; /* by enum sub_kind, kept by the hub, for CLIENT LIST */
 
     struct session *next, *prev; /* registry lock */
 };

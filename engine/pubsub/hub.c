@@ -1,14 +1,19 @@
-/* The hub: who has subscribers of what, per mailbox; mailboxes: who they are, per session. See pubsub.h.
+/* The hub: which mailboxes have subscribers of a name, and each session's own names. See pubsub.h.
  *
- * Shared side (locks): stripes[] of channel name -> list of (mailbox, count), one set for channels and one for
- * sharded channels; patterns under one reader-writer lock.
- * Local side (owner thread): mailbox.local[kind]: name -> array of sessions; session.subs: its own names. */
+ * Shared side (locks): stripes[] of channel name -> audience, one set for channels and one for
+ * sharded channels; patterns under one reader-writer lock. The sessions behind a mailbox are
+ * mailbox.c's.
+ *
+ * A subscription counts for exactly the messages that are posted while its seat is taken: joining
+ * notes the mailbox's position under the name's lock, and older messages pass it by; leaving gives
+ * up the seat first, then drains the mailbox, then leaves the roster. */
 #include <pthread.h>
 #include <stdlib.h>
 
 #include "base/hash.h"
 #include "base/mem.h"
 #include "commands/session.h"
+#include "pubsub/mailbox.h"
 #include "pubsub/namemap.h"
 #include "pubsub/pubsub.h"
 
@@ -19,7 +24,7 @@ struct audience {
     struct seat {
         struct mailbox *box;
         size_t count;
-    } *seats;
+    } * seats;
     size_t n, cap;
 };
 
@@ -35,28 +40,12 @@ struct hub {
     struct namemap patterns; /* pattern_lock */
 };
 
-struct mailbox {
-    struct hub *hub;
-    mailbox_wake_fn *wake;
-    void *ctx;
-    struct namemap local[3]; /* owner's thread: name -> struct roster */
-    pthread_mutex_t lock;
-    struct message **queue; /* lock */
-    size_t n, cap;          /* lock */
-    bool woken;             /* lock */
-};
-
-/* The sessions of one mailbox that subscribe to one name. */
-struct roster {
-    struct session **at;
-    size_t n, cap;
-};
-
 struct subscriptions {
-    struct namemap names[3];
+    struct namemap names[SUB_KINDS];
 };
 
-/* ---- lifetime ------------------------------------------------------------------------------------------ */
+/* ---- lifetime
+ * ------------------------------------------------------------------------------------------ */
 
 struct hub *hub_new(struct engine *e)
 {
@@ -67,6 +56,11 @@ struct hub *hub_new(struct engine *e)
         pthread_mutex_init(&h->stripes[i].lock, NULL);
     pthread_rwlock_init(&h->pattern_lock, NULL);
     return h;
+}
+
+struct engine *hub_engine(struct hub *h)
+{
+    return h->engine;
 }
 
 static void release_audiences(struct namemap *m)
@@ -90,7 +84,8 @@ void hub_free(struct hub *h)
     mem_free(h);
 }
 
-/* ---- the shared side ------------------------------------------------------------------------------------ */
+/* ---- the shared side
+ * ------------------------------------------------------------------------------------ */
 
 static struct stripe *stripe_of(struct hub *h, struct bytes name)
 {
@@ -129,22 +124,28 @@ static void change_seat(struct namemap *names, struct bytes name, struct mailbox
     }
 }
 
-static void change_shared(struct hub *h, enum sub_kind kind, struct bytes name, struct mailbox *box,
-                          int delta)
+/* Takes or gives up a seat; returns the mailbox's position at that moment. */
+static uint64_t change_shared(struct hub *h, enum sub_kind kind, struct bytes name,
+                              struct mailbox *box, int delta)
 {
+    uint64_t position;
     if (kind == SUB_PATTERN) {
         pthread_rwlock_wrlock(&h->pattern_lock);
         change_seat(&h->patterns, name, box, delta);
+        position = mailbox_position(box);
         pthread_rwlock_unlock(&h->pattern_lock);
-        return;
+        return position;
     }
     struct stripe *s = stripe_of(h, name);
     pthread_mutex_lock(&s->lock);
     change_seat(stripe_names(s, kind), name, box, delta);
+    position = mailbox_position(box);
     pthread_mutex_unlock(&s->lock);
+    return position;
 }
 
-/* Posts the message to every seat; returns the number of subscriptions. Takes over one reference. */
+/* Posts the message to every seat; returns the number of subscriptions. Takes over one reference.
+ */
 static size_t post_to(const struct audience *a, struct message *m)
 {
     size_t n = 0;
@@ -163,8 +164,8 @@ static size_t publish_to_patterns(struct hub *h, struct bytes channel, struct by
     for (struct name_node *node = namemap_first(&h->patterns); node;
          node = namemap_next(&h->patterns, node)) {
         if (bytes_glob(node->name, channel, false))
-            n += post_to(node->value, message_new(MESSAGE_PUBLISHED, SUB_PATTERN, channel, node->name,
-                                                  data));
+            n += post_to(node->value,
+                         message_new(MESSAGE_PUBLISHED, SUB_PATTERN, channel, node->name, data));
     }
     pthread_rwlock_unlock(&h->pattern_lock);
     return n;
@@ -185,34 +186,13 @@ size_t hub_publish(struct hub *h, enum sub_kind kind, struct bytes channel, stru
     return n;
 }
 
-/* ---- the local side -------------------------------------------------------------------------------------- */
+/* ---- a session's own names ---------------------------------------------------------------------
+ */
 
-static void roster_add(struct namemap *local, struct bytes name, struct session *s)
+static void count_subscription(struct session *s, enum sub_kind kind)
 {
-    struct name_node *node = namemap_get(local, name);
-    if (!node->value)
-        node->value = mem_calloc(sizeof(struct roster));
-    struct roster *r = node->value;
-    if (r->n == r->cap) {
-        r->cap = r->cap ? r->cap * 2 : 2;
-        r->at = mem_realloc(r->at, r->cap * sizeof(struct session *));
-    }
-    r->at[r->n++] = s;
-}
-
-static void roster_remove(struct namemap *local, struct bytes name, struct session *s)
-{
-    struct name_node *node = namemap_find(local, name);
-    struct roster *r = node->value;
-    size_t i = 0;
-    while (r->at[i] != s)
-        i++;
-    r->at[i] = r->at[--r->n];
-    if (r->n)
-        return;
-    mem_free(r->at);
-    mem_free(r);
-    namemap_remove(local, node);
+    atomic_store_explicit(&s->sub_counts[kind], (uint32_t)s->subs->names[kind].n,
+                          memory_order_relaxed);
 }
 
 bool hub_subscribe(struct hub *h, struct session *s, enum sub_kind kind, struct bytes name)
@@ -223,8 +203,9 @@ bool hub_subscribe(struct hub *h, struct session *s, enum sub_kind kind, struct 
     if (namemap_find(own, name))
         return false;
     namemap_get(own, name);
-    roster_add(&s->mailbox->local[kind], name, s);
-    change_shared(h, kind, name, s->mailbox, 1);
+    uint64_t since = change_shared(h, kind, name, s->mailbox, 1);
+    mailbox_enrol(s->mailbox, kind, name, s, since);
+    count_subscription(s, kind);
     return true;
 }
 
@@ -234,8 +215,10 @@ bool hub_unsubscribe(struct hub *h, struct session *s, enum sub_kind kind, struc
     if (!node)
         return false;
     change_shared(h, kind, name, s->mailbox, -1);
-    roster_remove(&s->mailbox->local[kind], name, s);
+    mailbox_drain(s->mailbox);
+    mailbox_expel(s->mailbox, kind, name, s);
     namemap_remove(&s->subs->names[kind], node);
+    count_subscription(s, kind);
     return true;
 }
 
@@ -243,13 +226,14 @@ void hub_drop_session(struct hub *h, struct session *s)
 {
     if (!s->subs)
         return;
-    for (int kind = 0; kind < 3; kind++) {
+    for (int kind = 0; kind < SUB_KINDS; kind++) {
         struct name_node *node;
         while ((node = namemap_first(&s->subs->names[kind])) != NULL) {
             change_shared(h, (enum sub_kind)kind, node->name, s->mailbox, -1);
-            roster_remove(&s->mailbox->local[kind], node->name, s);
+            mailbox_expel(s->mailbox, (enum sub_kind)kind, node->name, s);
             namemap_remove(&s->subs->names[kind], node);
         }
+        count_subscription(s, (enum sub_kind)kind);
     }
     mem_free(s->subs);
     s->subs = NULL;
@@ -279,7 +263,8 @@ void hub_session_each(const struct session *s, enum sub_kind kind, hub_name_visi
         visit_names(&s->subs->names[kind], NULL, visit, ctx);
 }
 
-/* ---- questions ---------------------------------------------------------------------------------------------- */
+/* ---- questions
+ * ---------------------------------------------------------------------------------------------- */
 
 void hub_channels(struct hub *h, enum sub_kind kind, const struct bytes *pattern,
                   hub_name_visit *visit, void *ctx)
@@ -311,81 +296,4 @@ size_t hub_pattern_count(struct hub *h)
     size_t n = h->patterns.n;
     pthread_rwlock_unlock(&h->pattern_lock);
     return n;
-}
-
-/* ---- mailboxes ---------------------------------------------------------------------------------------------- */
-
-struct mailbox *mailbox_new(struct hub *h, mailbox_wake_fn *wake, void *ctx)
-{
-    struct mailbox *m = mem_calloc(sizeof *m);
-    m->hub = h;
-    m->wake = wake;
-    m->ctx = ctx;
-    pthread_mutex_init(&m->lock, NULL);
-    return m;
-}
-
-void mailbox_free(struct mailbox *m)
-{
-    for (size_t i = 0; i < m->n; i++)
-        message_unref(m->queue[i]);
-    mem_free(m->queue);
-    pthread_mutex_destroy(&m->lock);
-    mem_free(m);
-}
-
-void mailbox_post(struct mailbox *m, struct message *msg)
-{
-    message_ref(msg);
-    pthread_mutex_lock(&m->lock);
-    if (m->n == m->cap) {
-        m->cap = m->cap ? m->cap * 2 : 32;
-        m->queue = mem_realloc(m->queue, m->cap * sizeof(struct message *));
-    }
-    m->queue[m->n++] = msg;
-    bool wake = !m->woken;
-    m->woken = true;
-    pthread_mutex_unlock(&m->lock);
-    if (wake)
-        m->wake(m->ctx);
-}
-
-static void deliver(struct mailbox *m, struct message *msg)
-{
-    struct bytes name = msg->via == SUB_PATTERN ? msg->pattern : msg->channel;
-    struct name_node *node = namemap_find(&m->local[msg->via], name);
-    const struct roster *r = node ? node->value : NULL;
-    for (size_t i = 0; r && i < r->n; i++)
-        r->at[i]->ops->deliver(r->at[i], msg);
-}
-
-/* A kill or a monitor line, for one session, which may be gone by now. */
-static void deliver_to_one(struct mailbox *m, struct message *msg)
-{
-    struct session *s = session_find(m->hub->engine, msg->session_id);
-    if (!s || s->mailbox != m)
-        return;
-    if (msg->kind == MESSAGE_KILL)
-        s->ops->close(s);
-    else
-        s->ops->deliver(s, msg);
-}
-
-void mailbox_drain(struct mailbox *m)
-{
-    pthread_mutex_lock(&m->lock);
-    struct message **taken = m->queue;
-    size_t n = m->n;
-    m->queue = NULL;
-    m->n = m->cap = 0;
-    m->woken = false;
-    pthread_mutex_unlock(&m->lock);
-    for (size_t i = 0; i < n; i++) {
-        if (taken[i]->kind == MESSAGE_PUBLISHED)
-            deliver(m, taken[i]);
-        else
-            deliver_to_one(m, taken[i]);
-        message_unref(taken[i]);
-    }
-    mem_free(taken);
 }

@@ -64,7 +64,8 @@ struct bytes message_encoding(struct message *m, enum message_format f, message_
     return buf_bytes(b);
 }
 
-/* ---- RESP -------------------------------------------------------------------------------------------- */
+/* ---- RESP
+ * -------------------------------------------------------------------------------------------- */
 
 static void encode_resp(const struct message *m, struct buf *out, uint8_t resp)
 {

@@ -1,5 +1,6 @@
-/* A map from names (bytes) to pointers: chained hashing over the engine's table hash. What the hub, a
- * mailbox and a session keep channels in. Small when empty; grows by doubling. No lock of its own. */
+/* A map from names (bytes) to pointers: chained hashing over the engine's table hash. What the hub,
+ * a mailbox and a session keep channels in. Small when empty; grows by doubling. No lock of its
+ * own. */
 #ifndef ATRIUM_PUBSUB_NAMEMAP_H
 #define ATRIUM_PUBSUB_NAMEMAP_H
 
@@ -24,8 +25,8 @@ struct name_node *namemap_get(struct namemap *m, struct bytes name);
 void namemap_remove(struct namemap *m, struct name_node *node);
 /* Frees nodes and buckets. */
 void namemap_release(struct namemap *m);
-/* Iteration: the first node and the next one, NULL at the end. The map may not change meanwhile, but for
- * the removal of the node that was returned last, after its successor has been taken. */
+/* Iteration: the first node and the next one, NULL at the end. The map may not change meanwhile,
+ * but for the removal of the node that was returned last, after its successor has been taken. */
 struct name_node *namemap_first(const struct namemap *m);
 struct name_node *namemap_next(const struct namemap *m, const struct name_node *node);
 

@@ -6,6 +6,7 @@
 int main(void)
 {
     SRunner *r = srunner_create(suite_bytes());
+    srunner_add_suite(r, suite_hub());
     srunner_add_suite(r, suite_json());
     srunner_add_suite(r, suite_listpack());
     srunner_add_suite(r, suite_ratelimit());

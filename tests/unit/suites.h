@@ -6,6 +6,7 @@
 #include <check.h>
 
 Suite *suite_bytes(void);
+Suite *suite_hub(void);
 Suite *suite_json(void);
 Suite *suite_listpack(void);
 Suite *suite_ratelimit(void);
