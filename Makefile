@@ -1,21 +1,41 @@
-# atrium: see README.md for `make run` and `make test`.
+# atrium. The two commands: `make run` and `make test`.
+#
+#   make            build/atrium, optimised
+#   make run        installs what is missing, builds, starts it (ARGS="--port 7000" adds flags)
+#   make test       everything: units, clients, differential, doors, browser; plain, ASan+UBSan and TSan
+#   make unit       the unit tests alone          make bench    beside the peers that are installed
+#   make lint       clang-tidy, cppcheck, include directions
+#   make format     clang-format over all sources make install  binary, man page, systemd unit (PREFIX, DESTDIR)
+#
+# BUILD names the folder of the objects, SAN adds sanitizer flags: build/asan and build/tsan are made so.
 
-BUILD   ?= build
-CC      ?= cc
-OPT     ?= -O2 -g
-SAN     ?=
-WARN    := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wvla -Wmissing-prototypes -Werror
-CFLAGS  := -std=gnu11 -D_GNU_SOURCE $(OPT) $(WARN) $(SAN) -Iengine -I. -MMD -MP -pthread -fno-common
-LDLIBS  := -lmicrohttpd -lwebsockets -lcjson -lxxhash -lssl -lcrypto -lz -lm -pthread
+BUILD  ?= build
+CC     ?= cc
+OPT    ?= -O2 -g
+SAN    ?=
+PREFIX ?= /usr/local
+ARGS   ?=
+
+WARN   := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wvla -Wmissing-prototypes -Werror
+CFLAGS := -std=gnu11 -D_GNU_SOURCE $(OPT) $(WARN) $(SAN) -Iengine -I. -MMD -MP -pthread -fno-common
+LDLIBS := -lmicrohttpd -lwebsockets -lcjson -lxxhash -lssl -lcrypto -lz -lm -pthread
 ifeq ($(SAN),)
-CFLAGS  += -DATRIUM_JEMALLOC
-LDLIBS  := -ljemalloc $(LDLIBS)
+CFLAGS += -DATRIUM_JEMALLOC
+LDLIBS := -ljemalloc $(LDLIBS)
 endif
+
+# What building needs, and what the tests need on top.
+RUN_PACKAGES  := gcc libc6-dev pkg-config libmicrohttpd-dev libwebsockets-dev libcjson-dev libjemalloc-dev \
+                 libxxhash-dev libssl-dev zlib1g-dev libcap-dev
+TEST_PACKAGES := check libsubunit-dev python3 python3-redis python3-pymemcache python3-yaml redis-server \
+                 redis-tools memcached curl chromium
+NODE_PACKAGES := $(if $(shell command -v npm),,nodejs npm)
+LINT_PACKAGES := clang-tidy clang-format cppcheck
 
 ENGINE_SRC := $(sort $(wildcard engine/*.c engine/*/*.c))
 DOOR_SRC   := $(sort $(wildcard http/*.c http/*/*.c ws/*.c))
-OBJ        := $(patsubst %.c,$(BUILD)/%.o,$(ENGINE_SRC) $(DOOR_SRC))
 UNIT_SRC   := $(sort $(wildcard tests/unit/*.c tests/unit/*/*.c))
+OBJ        := $(patsubst %.c,$(BUILD)/%.o,$(ENGINE_SRC) $(DOOR_SRC))
 
 all: $(BUILD)/atrium
 
@@ -29,11 +49,54 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -c -o $@ $<
 
+run:
+	@tests/packages.sh make $(RUN_PACKAGES)
+	@$(MAKE) -s $(BUILD)/atrium
+	@exec $(BUILD)/atrium $(ARGS)
+
 unit: $(BUILD)/unit
 	$(BUILD)/unit
+
+# ---- tests ------------------------------------------------------------------------------------------------
+
+ASAN := BUILD=build/asan OPT="-O1 -g" SAN="-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer"
+TSAN := BUILD=build/tsan OPT="-O1 -g" SAN="-fsanitize=thread"
+
+test-setup:
+	@tests/packages.sh make $(RUN_PACKAGES) $(TEST_PACKAGES) $(NODE_PACKAGES)
+	@cd tests && npm ci --silent --no-audit --no-fund
+
+test: test-setup
+	@$(MAKE) -s -j2 $(BUILD)/atrium $(BUILD)/unit
+	@$(MAKE) -s -j2 $(ASAN) build/asan/atrium build/asan/unit
+	@$(MAKE) -s -j2 $(TSAN) build/tsan/atrium build/tsan/unit
+	@tests/run.py
+
+# ---- the rest ----------------------------------------------------------------------------------------------
+
+bench: all
+	@tests/packages.sh redis-server redis-tools memcached webdis wrk
+	@tests/bench/run.py
+
+lint:
+	@tests/packages.sh $(LINT_PACKAGES)
+	@tests/lint/includes.py
+	@cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr --enable=warning,portability \
+	    -Iengine -I. engine http ws atrium.c
+	@clang-tidy --quiet $(ENGINE_SRC) $(DOOR_SRC) atrium.c -- -std=gnu11 -D_GNU_SOURCE -Iengine -I.
+
+format:
+	@tests/packages.sh clang-format
+	clang-format -i atrium.c $(ENGINE_SRC) $(DOOR_SRC) $(UNIT_SRC) $(wildcard engine/*.h engine/*/*.h http/*.h ws/*.h)
+
+install: $(BUILD)/atrium
+	install -Dm755 $(BUILD)/atrium $(DESTDIR)$(PREFIX)/bin/atrium
+	install -Dm644 .dist/atrium.1 $(DESTDIR)$(PREFIX)/share/man/man1/atrium.1
+	install -Dm644 .dist/atrium.service $(DESTDIR)$(PREFIX)/lib/systemd/system/atrium.service
+	sed -i 's|@PREFIX@|$(PREFIX)|' $(DESTDIR)$(PREFIX)/lib/systemd/system/atrium.service
 
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all unit clean
+.PHONY: all run unit test test-setup bench lint format install clean
 -include $(patsubst %.c,$(BUILD)/%.d,atrium.c $(ENGINE_SRC) $(DOOR_SRC) $(UNIT_SRC))

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Runs the suites of `make test` and counts.
 
-    run.py [--program build/atrium] [--only NAME,...] [--skip NAME,...] [--label TEXT]
+    run.py [--only NAME,...] [--builds plain,asan,tsan]
 
 A suite is a folder tests/NAME with an executable run.py, or a line of EXTRA below. It is started in its folder's
 parent with ATRIUM_PORT, ATRIUM_MEMCACHED_PORT and ATRIUM_HTTP_PORT naming an atrium of its own, which is empty, and
@@ -129,23 +129,30 @@ def run_unit(program):
     return passed, failed
 
 
+# What runs with which build. The sanitizer builds leave out what compares answers, not memory.
+BUILDS = {
+    "plain": ("build", lambda name: True),
+    "asan": ("build/asan", lambda name: name not in ("browser", "bench")),
+    "tsan": ("build/tsan", lambda name: name in ("unit", "clients", "ws", "http")),
+}
+
+
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--program", default=os.path.join(ROOT, "build", "atrium"))
-    parser.add_argument("--only", default="")
-    parser.add_argument("--skip", default="")
-    parser.add_argument("--label", default="")
+    parser.add_argument("--only", default="", help="suites, separated by commas")
+    parser.add_argument("--builds", default="plain,asan,tsan")
     args = parser.parse_args()
-    only, skip = set(filter(None, args.only.split(","))), set(filter(None, args.skip.split(",")))
-    program = os.path.abspath(args.program)
-    if args.label:
-        print("== %s" % args.label, flush=True)
+    only = set(filter(None, args.only.split(",")))
     counts = []
-    if (not only or "unit" in only) and "unit" not in skip:
-        counts.append(run_unit(os.path.join(os.path.dirname(program), "unit")))
-    for name, command in suites():
-        if (not only or name in only) and name not in skip:
-            counts.append(run_suite(name, command, program))
+    for label in args.builds.split(","):
+        folder, wanted = BUILDS[label]
+        program = os.path.join(ROOT, folder, "atrium")
+        print("== %s" % folder, flush=True)
+        if wanted("unit") and (not only or "unit" in only):
+            counts.append(run_unit(os.path.join(ROOT, folder, "unit")))
+        for name, command in suites():
+            if wanted(name) and (not only or name in only):
+                counts.append(run_suite(name, command, program))
     passed, failed = sum(c[0] for c in counts), sum(c[1] for c in counts)
     print("%d passed, %d failed" % (passed, failed), flush=True)
     return 1 if failed or not passed else 0

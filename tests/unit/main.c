@@ -5,13 +5,10 @@
 
 int main(void)
 {
-    SRunner *r = srunner_create(suite_bytes());
-    srunner_add_suite(r, suite_hub());
-    srunner_add_suite(r, suite_json());
-    srunner_add_suite(r, suite_listpack());
-    srunner_add_suite(r, suite_ratelimit());
-    srunner_add_suite(r, suite_handle_table());
-    srunner_add_suite(r, suite_hash());
+    SRunner *r = srunner_create(NULL);
+#define X(name) srunner_add_suite(r, suite_##name());
+#include "tests/unit/list.h"
+#undef X
     srunner_run_all(r, CK_ENV);
     int failed = srunner_ntests_failed(r);
     srunner_free(r);

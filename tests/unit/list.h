@@ -1,0 +1,12 @@
+/* The unit suites, one a line: X(name) stands for Suite *suite_name(void). */
+X(bytes)
+X(handle_table)
+X(hash)
+X(hub)
+X(json)
+X(keyspace)
+X(listpack)
+X(ratelimit)
+X(resp_parser)
+X(table)
+X(wheel)
