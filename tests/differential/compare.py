@@ -21,7 +21,7 @@ def same(argv, ours, theirs):
     if "-" in (ours[0], theirs[0]) or not argv:
         return False
     name = argv[0].upper()
-    if name in SCORES and name not in RANDOM:
+    if name in SCORES and name not in RANDOM and name not in SCANS:
         theirs = respelled(ours, theirs)
         if ours == theirs:
             return True
@@ -39,7 +39,7 @@ def respelled(ours, theirs):
         return kind, [respelled(a, b) for a, b in zip(mine, value)]
     if kind in "$," and mine != value:
         try:
-            if float(mine) == float(value) and value == b"%.17g" % float(value):
+            if repr(float(mine)) == repr(float(value)) and value == b"%.17g" % float(value):
                 return ours
         except (ValueError, TypeError):
             pass
@@ -52,7 +52,7 @@ def flat(reply):
 
 def pairs(reply):
     items = reply[1]
-    return sorted(zip(items[0::2], items[1::2]), key=repr)
+    return sorted(zip(items[0::2], items[1::2]), key=lambda pair: repr(pair[0]))
 
 
 def both_lists(ours, theirs):
@@ -64,7 +64,10 @@ def same_elements(_, ours, theirs):
 
 
 def same_pairs(_, ours, theirs):
-    return both_lists(ours, theirs) and pairs(ours) == pairs(theirs)
+    if not both_lists(ours, theirs):
+        return False
+    mine, reference = pairs(ours), pairs(theirs)
+    return len(mine) == len(reference) and all(a[0] == b[0] and a[1] == respelled(a[1], b[1]) for a, b in zip(mine, reference))
 
 
 def same_scan(argv, ours, theirs):

@@ -53,8 +53,8 @@ GOOD = [[b"PING"], [b"PING", b"hello"], [b"ECHO", b"x" * 20], [b"ECHO", b""], [b
 def distorted(rng):
     data = bytearray(b"".join(resp.encode(rng.choice(GOOD)) for _ in range(rng.randrange(1, 6))))
     for _ in range(rng.randrange(1, 4)):
-        at, kind = rng.randrange(len(data)), rng.randrange(4)
-        if kind == 0:
+        at, kind = rng.randrange(len(data) or 1), rng.randrange(4)
+        if kind == 0 and data:
             data[at] = rng.choice(b"*$\r\n0129-: \x00\xffA'\"")
         elif kind == 1:
             del data[at : at + rng.randrange(1, 4)]
