@@ -118,9 +118,10 @@ static bool meets(const struct entry *e, const char *word, struct bytes wanted)
 enum set_option { SET_IFEQ, SET_IFNE, SET_IFDEQ, SET_IFDNE, SET_NX, SET_XX, SET_GET, SET_KEEPTTL,
                   SET_EX, SET_PX, SET_EXAT, SET_PXAT };
 
+/* As in Redis a word may be repeated, and the last one counts. */
 #define EXPIRY_OPTIONS                                                                            \
-    {"EX", GROUP_EXPIRY, 1, false, 0}, {"PX", GROUP_EXPIRY, 1, false, 0},                         \
-        {"EXAT", GROUP_EXPIRY, 1, false, 0}, {"PXAT", GROUP_EXPIRY, 1, false, 0}
+    {"EX", GROUP_EXPIRY, 1, true, 0}, {"PX", GROUP_EXPIRY, 1, true, 0},                           \
+        {"EXAT", GROUP_EXPIRY, 1, true, 0}, {"PXAT", GROUP_EXPIRY, 1, true, 0}
 
 /* The deadline that one of EXPIRY_OPTIONS gives, 0 for none; false: the error has been answered. */
 static bool chosen_deadline(struct exec *x, const struct option *expiry, uint64_t *deadline_ms)
@@ -171,10 +172,10 @@ static void store_string(struct exec *x, unsigned k, struct bytes value, uint64_
 static void cmd_set(struct exec *x)
 {
     struct option o[] = {COMPARE_OPTIONS,
-                         {"NX", GROUP_CONDITION, 0, false, 0},
-                         {"XX", GROUP_CONDITION, 0, false, 0},
-                         {"GET", 0, 0, false, 0},
-                         {"KEEPTTL", GROUP_EXPIRY, 0, false, 0},
+                         {"NX", GROUP_CONDITION, 0, true, 0},
+                         {"XX", GROUP_CONDITION, 0, true, 0},
+                         {"GET", 0, 0, true, 0},
+                         {"KEEPTTL", GROUP_EXPIRY, 0, true, 0},
                          EXPIRY_OPTIONS,
                          {0}};
     uint64_t deadline_ms = 0;
@@ -246,16 +247,18 @@ static void cmd_getdel(struct exec *x)
 
 static void cmd_getex(struct exec *x)
 {
-    struct option o[] = {EXPIRY_OPTIONS, {"PERSIST", GROUP_EXPIRY, 0, false, 0}, {0}};
+    struct option o[] = {EXPIRY_OPTIONS, {"PERSIST", GROUP_EXPIRY, 0, true, 0}, {0}};
     uint64_t deadline_ms;
     struct entry *e;
-    if (!exec_options(x, 2, o) || !chosen_deadline(x, o, &deadline_ms))
+    if (!exec_options(x, 2, o) || !exec_read_typed(x, 0, TYPE_STRING, &e))
         return;
-    if (!exec_read_typed(x, 0, TYPE_STRING, &e))
+    if (!e) { /* before the deadline is looked at: a missing key hides a bad one */
+        reply_null(x->reply);
+        return;
+    }
+    if (!chosen_deadline(x, o, &deadline_ms))
         return;
     reply_string(x, e);
-    if (!e)
-        return;
     if (deadline_ms && deadline_ms <= x->now_ms) {
         exec_delete(x, 0);
         exec_changed(x, 0, EVENT_GENERIC, "del");

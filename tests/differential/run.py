@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """atrium against Debian's redis-server, byte by byte, and against tables of expected replies.
 
-    run.py [--seed N] [--count N] [--family NAME] [--self] [--fault N] [--atrium PROGRAM]
+    run.py [--seed N] [--count N] [--family NAME] [--self] [--known] [--fault N] [--atrium PROGRAM]
 
 ATRIUM_PORT and ATRIUM_HTTP_PORT name a running atrium; else `--atrium` (build/atrium) is started. All databases
 of it are emptied. The reference is a redis-server of this run's own. --self compares that with another of its
@@ -13,6 +13,7 @@ import os
 import random
 import sys
 import time
+import traceback
 
 import cases
 import compare
@@ -21,9 +22,9 @@ import raw
 import resp
 import servers
 import tables
-from connection import Closed
+from connection import Closed, Connection
 from families import FAMILIES
-from lockstep import EPOCH, Difference, Lockstep, Pair, with_companions
+from lockstep import EPOCH, PSEUDO, Difference, Lockstep, Pair, with_companions
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SHOWN = 25
@@ -50,14 +51,22 @@ def kind_of(argv, ours, theirs):
     return "%s: atrium %s, reference %s" % (argv[0].upper().decode("latin-1"), shapes[0], shapes[1])
 
 
-def family_run(step, family, count, rng, report):
+def listed(port, commands, known={}):
+    """Those commands whose name the server on `port` knows."""
+    for name in {argv[0].upper() for argv in commands} - set(known):
+        known[name] = name in PSEUDO or b"ERR unknown command" not in Connection(port).batch(resp.encode([name]))
+    return [argv for argv in commands if known[argv[0].upper()]]
+
+
+def family_run(step, family, count, rng, report, known):
     """Epochs under both protocols, in turns, until `count` commands are compared."""
     done = epoch = 0
     while done < count:
         protocol = 2 + epoch % 2
         epoch += 1
-        commands = with_companions([family.generate(rng) for _ in range(min(EPOCH, count - done))])
+        commands = [family.generate(rng) for _ in range(min(EPOCH, count - done))]
         done += len(commands)
+        commands = with_companions(listed(step.ports[0], commands) if known else commands)
         try:
             with Pair(step.ports, protocol) as pair:
                 step.run(pair, commands)
@@ -97,6 +106,7 @@ def parse_arguments():
     parser.add_argument("--count", type=int, default=200000)
     parser.add_argument("--family", action="append", help="%s, pubsub, raw, cases or tables" % ", ".join(FAMILIES))
     parser.add_argument("--self", action="store_true", help="redis-server against redis-server")
+    parser.add_argument("--known", action="store_true", help="leave out commands that atrium does not list")
     parser.add_argument("--fault", type=int, default=0)
     parser.add_argument("--atrium", default=os.path.join(HERE, "../../build/atrium"))
     return parser.parse_args()
@@ -120,6 +130,14 @@ def start(options):
     return (port, started[0].port), http_port, started
 
 
+def guarded(part, name, report, *args):
+    """An answer of a shape that no comparison expected is a difference too."""
+    try:
+        part(*args)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError, OSError, Closed):
+        report.difference(name + " broke off", traceback.format_exc().splitlines)
+
+
 def compare_all(options, ports, http_port, report):
     wanted = options.family or list(FAMILIES) + ["pubsub", "raw", "cases", "tables"]
     accepted = compare.Accepted(os.path.join(HERE, "differences.txt"))
@@ -129,15 +147,15 @@ def compare_all(options, ports, http_port, report):
     for family, share in generated:
         rng = random.Random("%d %s" % (options.seed, family.name))
         began = time.monotonic()
-        if not family_run(step, family, options.count * share // shares, rng, report):
+        if not family_run(step, family, options.count * share // shares, rng, report, options.known):
             return
         print("%-12s %7d so far, %.1f s" % (family.name, report.passed, time.monotonic() - began), flush=True)
     others = {"pubsub": pubsub.run, "raw": raw.run, "cases": cases.run}
     for name in others:
         if name in wanted:
-            others[name](ports, options.seed, accepted, report)
+            guarded(others[name], name, report, ports, options.seed, accepted, report)
     if "tables" in wanted and not options.self:
-        tables.run(ports[0], http_port, report)
+        guarded(tables.run, "tables", report, ports[0], http_port, report)
     for reason, times in sorted(accepted.used.items()):
         print("accepted %6d times: %s" % (times, reason))
 
