@@ -98,10 +98,12 @@ static bool glob_one(struct bytes pat, size_t *pi, unsigned char c, bool nocase)
     return fold((unsigned char)pat.p[i], nocase) == fold(c, nocase);
 }
 
-/* Only the last '*' need ever be retried, so the work is O(pattern * text) and no recursion. */
+/* As in Redis the empty text is matched by the empty pattern alone, not by "*". Only the last '*' need ever be retried, so the work is O(pattern * text) and no recursion. */
 bool bytes_glob(struct bytes pat, struct bytes s, bool nocase)
 {
     size_t pi = 0, si = 0, star_pi = (size_t)-1, star_si = 0;
+    if (s.n == 0)
+        return pat.n == 0;
     for (long steps = 0; si < s.n; steps++) {
         if (steps > GLOB_STEPS_MAX)
             return false;

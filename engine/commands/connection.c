@@ -29,8 +29,11 @@ static void cmd_echo(struct exec *x)
 static void cmd_select(struct exec *x)
 {
     int64_t db;
-    if (!num_parse_int(x->argv[1], &db)) {
-        reply_errorf(x->reply, ERROR_NOT_INTEGER, "invalid DB index");
+    if (!exec_int(x, 1, &db))
+        return;
+    if (db < INT32_MIN || db > INT32_MAX) {
+        reply_errorf(x->reply, ERROR_OUT_OF_BOUNDS,
+                     "value is out of range, value must between %d and %d", INT32_MIN, INT32_MAX);
         return;
     }
     if (db < 0 || db >= DB_COUNT) {

@@ -27,7 +27,7 @@ static bool parse_conditions(struct exec *x, struct conditions *c)
                      : exec_is(x, i, "LT") ? &c->lt
                                            : NULL;
         if (!flag) {
-            int len = x->argv[i].n < 128 ? (int)x->argv[i].n : 128;
+            int len = x->argv[i].n < 512 ? (int)x->argv[i].n : 512;
             reply_errorf(x->reply, ERROR_SYNTAX, "Unsupported option %.*s", len, x->argv[i].p);
             return false;
         }

