@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "commands/exec.h"
+#include "commands/memcached.h"
 #include "internal.h"
 #include "types/registry.h"
 
@@ -92,6 +93,7 @@ static void *timer_main(void *arg)
         gate_pass(keyspace_gate(e->ks), th->gate_word);
         keyspace_expire_cycle(e->ks, EXPIRE_SLICE_US);
         gate_exit(th->gate_word);
+        memcached_flush_due(e);
         mem_used_bytes(); /* keeps the peak current */
         pthread_mutex_lock(&e->timer_lock);
     }

@@ -40,6 +40,7 @@ struct engine {
 
     struct engine_thread threads[GATE_THREADS_MAX];
     _Atomic uint32_t notify; /* enum event_class bits of notify-keyspace-events */
+    _Atomic uint64_t memcached_flush_at_ms; /* flush_all with a delay; 0: none is to come */
     _Atomic bool draining, shutdown_requested;
 
     pthread_t timer;

@@ -118,5 +118,6 @@ void conn_sweep(struct loop *l, uint64_t now_ms);
 
 /* The protocols. */
 extern const struct protocol resp_protocol;
+extern const struct protocol memcached_protocol;
 
 #endif

@@ -107,7 +107,7 @@ struct net *net_open(struct engine *e, struct buf *error)
     struct net *n = mem_calloc(sizeof *n);
     n->engine = e;
     if (add_tcp(n, CONFIG_PORT, &resp_protocol, error) && add_unix(n, error) &&
-        start_loops(n, error))
+        add_tcp(n, CONFIG_MEMCACHED_PORT, &memcached_protocol, error) && start_loops(n, error))
         return n;
     net_close(n);
     return NULL;

@@ -1,0 +1,347 @@
+/* The memcached door: requests from the parser become commands of commands/memcached.c, a get of
+ * several keys one command each. Where a password is set, a connection says it as memcached's own
+ * ASCII authentication does: its first request is a `set` of any key whose data is "user password".
+ *
+ * What memcached calls the server's settings stays out of clients' hands: verbosity answers OK and
+ * does nothing. */
+#include "commands/memcached.h"
+#include "net/loop.h"
+#include "net/memcached_parser.h"
+#include "net/memcached_reply.h"
+
+/* A client that asks for memcached's version is told the grammar that it can count on, then who
+ * speaks. */
+#define VERSION_LINE "VERSION 1.6.18 (atrium " ATRIUM_VERSION ")"
+
+#define ARGS_MAX 7
+
+/* A command in the making; numbers are written into `digits`. */
+struct call {
+    struct bytes argv[ARGS_MAX];
+    int argc;
+    char digits[3][NUM_INT_MAX];
+    int ndigits;
+};
+
+static void arg(struct call *call, struct bytes s)
+{
+    call->argv[call->argc++] = s;
+}
+
+static void arg_int(struct call *call, int64_t v)
+{
+    char *to = call->digits[call->ndigits++];
+    arg(call, bytes_of(to, num_format_int(to, v)));
+}
+
+static void arg_uint(struct call *call, uint64_t v)
+{
+    char *to = call->digits[call->ndigits++];
+    arg(call, bytes_of(to, num_format_uint(to, v)));
+}
+
+static struct call call_of(struct bytes name)
+{
+    struct call call = {.argc = 0};
+    arg(&call, name);
+    return call;
+}
+
+/* ---- running
+ * ----------------------------------------------------------------------------------------- */
+
+/* False: CLIENT PAUSE holds, and nothing has happened. */
+static bool run_call(struct conn *c, const struct call *call, struct memcached_reply *reply)
+{
+    if (engine_execute(c->session, call->argv, call->argc, &reply->base) == ENGINE_DONE)
+        return true;
+    c->paused = c->loop->any_paused = true;
+    return false;
+}
+
+static bool run_one(struct conn *c, const struct call *call)
+{
+    struct memcached_reply reply;
+    memcached_reply_init(&reply, &c->out);
+    return run_call(c, call, &reply);
+}
+
+/* Keeps of what was added since `from` only the last line, which begins at `line`. */
+static void keep_last_line(struct buf *out, size_t from, size_t line)
+{
+    size_t n = out->n - line;
+    memmove(out->p + from, out->p + line, n);
+    out->n = from + n;
+}
+
+/* A key that cannot be answered makes the whole request fail: its line alone is sent. */
+static bool run_get(struct conn *c, const struct memcached_parser *p)
+{
+    bool touch = p->verb == MEMCACHED_GAT || p->verb == MEMCACHED_GATS;
+    bool with_cas = p->verb == MEMCACHED_GETS || p->verb == MEMCACHED_GATS;
+    size_t from = c->out.n;
+    struct memcached_reply reply;
+    memcached_reply_init(&reply, &c->out);
+    for (size_t i = 0; i < p->nkeys; i++) {
+        size_t line = c->out.n;
+        struct call call = call_of(touch ? BYTES("ATR.MC.GAT") : BYTES("ATR.MC.GET"));
+        arg(&call, p->keys[i]);
+        if (touch)
+            arg_int(&call, p->exptime);
+        if (with_cas)
+            arg(&call, BYTES("CAS"));
+        reply.key = p->keys[i];
+        if (!run_call(c, &call, &reply)) {
+            c->out.n = from;
+            return false;
+        }
+        if (reply.base.erred) {
+            keep_last_line(&c->out, from, line);
+            return true;
+        }
+    }
+    memcached_line(&c->out, "END");
+    return true;
+}
+
+static bool run_store(struct conn *c, const struct memcached_parser *p)
+{
+    struct call call = call_of(BYTES("ATR.MC.STORE"));
+    arg(&call, p->keys[0]);
+    arg(&call, bytes_str(p->name));
+    arg_uint(&call, p->flags);
+    arg_int(&call, p->exptime);
+    arg(&call, p->value);
+    if (p->verb == MEMCACHED_CAS)
+        arg_uint(&call, p->number);
+    return run_one(c, &call);
+}
+
+static bool run_count(struct conn *c, const struct memcached_parser *p)
+{
+    struct call call = call_of(BYTES("ATR.MC.COUNT"));
+    arg(&call, p->keys[0]);
+    arg(&call, bytes_str(p->name));
+    arg_uint(&call, p->number);
+    return run_one(c, &call);
+}
+
+static bool run_delete(struct conn *c, const struct memcached_parser *p)
+{
+    struct call call = call_of(BYTES("ATR.MC.DELETE"));
+    arg(&call, p->keys[0]);
+    return run_one(c, &call);
+}
+
+static bool run_touch(struct conn *c, const struct memcached_parser *p)
+{
+    struct call call = call_of(BYTES("ATR.MC.TOUCH"));
+    arg(&call, p->keys[0]);
+    arg_int(&call, p->exptime);
+    return run_one(c, &call);
+}
+
+static bool run_flush_all(struct conn *c, const struct memcached_parser *p)
+{
+    struct call call = call_of(BYTES("ATR.MC.FLUSH"));
+    arg_int(&call, p->exptime);
+    return run_one(c, &call);
+}
+
+static bool run_stats(struct conn *c, const struct memcached_parser *p)
+{
+    struct call call = call_of(BYTES("ATR.MC.STATS"));
+    if (p->what.n)
+        arg(&call, p->what);
+    return run_one(c, &call);
+}
+
+static bool run_version(struct conn *c, const struct memcached_parser *p)
+{
+    (void)p;
+    memcached_line(&c->out, VERSION_LINE);
+    return true;
+}
+
+static bool run_verbosity(struct conn *c, const struct memcached_parser *p)
+{
+    (void)p;
+    memcached_line(&c->out, "OK");
+    return true;
+}
+
+static bool run_quit(struct conn *c, const struct memcached_parser *p)
+{
+    (void)p;
+    conn_finish(c);
+    return true;
+}
+
+typedef bool run_fn(struct conn *c, const struct memcached_parser *p);
+
+static run_fn *const runs[] = {
+    [MEMCACHED_GET] = run_get,
+    [MEMCACHED_GETS] = run_get,
+    [MEMCACHED_GAT] = run_get,
+    [MEMCACHED_GATS] = run_get,
+    [MEMCACHED_SET] = run_store,
+    [MEMCACHED_ADD] = run_store,
+    [MEMCACHED_REPLACE] = run_store,
+    [MEMCACHED_APPEND] = run_store,
+    [MEMCACHED_PREPEND] = run_store,
+    [MEMCACHED_CAS] = run_store,
+    [MEMCACHED_INCR] = run_count,
+    [MEMCACHED_DECR] = run_count,
+    [MEMCACHED_DELETE] = run_delete,
+    [MEMCACHED_TOUCH] = run_touch,
+    [MEMCACHED_FLUSH_ALL] = run_flush_all,
+    [MEMCACHED_STATS] = run_stats,
+    [MEMCACHED_VERSION] = run_version,
+    [MEMCACHED_VERBOSITY] = run_verbosity,
+    [MEMCACHED_QUIT] = run_quit,
+};
+
+/* ---- authentication
+ * ------------------------------------------------------------------------------------ */
+
+/* "user password" to AUTH; its answer is thrown away, the session says how it went. */
+static bool authenticate(struct conn *c, struct bytes token)
+{
+    size_t from = c->out.n;
+    const char *blank = token.n ? memchr(token.p, ' ', token.n) : NULL;
+    if (!blank) {
+        memcached_line(&c->out, "CLIENT_ERROR bad authentication token format");
+        return true;
+    }
+    size_t user = (size_t)(blank - token.p);
+    struct call call = call_of(BYTES("AUTH"));
+    arg(&call, bytes_of(token.p, user));
+    arg(&call, bytes_of(blank + 1, token.n - user - 1));
+    bool done = run_one(c, &call);
+    c->out.n = from;
+    if (done)
+        memcached_line(&c->out, c->session->authenticated ? "STORED"
+                                                          : "CLIENT_ERROR authentication failure");
+    return done;
+}
+
+static bool run_unauthenticated(struct conn *c, const struct memcached_parser *p)
+{
+    if (p->verb == MEMCACHED_SET)
+        return authenticate(c, p->value);
+    if (p->verb == MEMCACHED_QUIT)
+        return run_quit(c, p);
+    memcached_line(&c->out, "CLIENT_ERROR unauthenticated");
+    return true;
+}
+
+/* ---- the protocol
+ * ---------------------------------------------------------------------------------------- */
+
+/* False: to be tried again when the pause is over. */
+static bool run_request(struct conn *c, const struct memcached_parser *p)
+{
+    size_t from = c->out.n;
+    run_fn *run = c->session->authenticated ? runs[p->verb] : run_unauthenticated;
+    if (!run(c, p))
+        return false;
+    if (p->noreply)
+        c->out.n = from;
+    return true;
+}
+
+/* A value that is not taken leaves no older one behind, as if it had been evicted at once. */
+static bool refuse_value(struct conn *c, const struct memcached_parser *p)
+{
+    size_t from = c->out.n;
+    if (p->verb == MEMCACHED_SET && c->session->authenticated && !run_delete(c, p))
+        return false;
+    c->out.n = from;
+    if (!p->noreply)
+        memcached_line(&c->out, p->error);
+    return true;
+}
+
+/* Deals with one result; false where input has to wait. */
+static bool handle(struct conn *c, struct memcached_parser *p, enum memcached_result r)
+{
+    switch (r) {
+    case MEMCACHED_REQUEST:
+        return run_request(c, p);
+    case MEMCACHED_TOO_LARGE:
+        if (refuse_value(c, p))
+            return true;
+        p->swallow = 0;
+        return false;
+    case MEMCACHED_ERROR:
+        if (!p->noreply)
+            memcached_line(&c->out, p->error);
+        return true;
+    case MEMCACHED_HOPELESS:
+        conn_finish(c);
+        return false;
+    case MEMCACHED_INCOMPLETE:
+        break;
+    }
+    return p->used > 0; /* some data was passed over; what follows it may be complete */
+}
+
+static void memcached_input(struct conn *c)
+{
+    struct memcached_parser *p = c->state;
+    const struct config *config = engine_config(c->loop->engine);
+    size_t max = (size_t)config_int(config, CONFIG_MEMCACHED_MAX_ITEM_SIZE);
+    while (!c->dead && !c->closing) {
+        enum memcached_result r = memcached_parse(p, conn_unread(c), max);
+        bool more = handle(c, p, r);
+        if (more)
+            conn_consume(c, p->used);
+        if (!more) {
+            size_t unread = conn_unread(c).n;
+            if (p->wants > unread)
+                buf_reserve(&c->in, p->wants - unread);
+            return;
+        }
+    }
+}
+
+static void memcached_open(struct conn *c)
+{
+    struct memcached_parser *p = mem_alloc(sizeof *p);
+    memcached_parser_init(p);
+    c->state = p;
+}
+
+static void memcached_close(struct conn *c)
+{
+    memcached_parser_release(c->state);
+    mem_free(c->state);
+}
+
+static void close_session(struct session *s)
+{
+    conn_kill(s->context);
+}
+
+static void buffers(const struct session *s, size_t *in, size_t *out)
+{
+    const struct conn *c = s->context;
+    *in = atomic_load_explicit(&c->shown_in, memory_order_relaxed);
+    *out = atomic_load_explicit(&c->shown_out, memory_order_relaxed);
+}
+
+/* Nothing subscribes at this door, so there is nothing to deliver. */
+static const struct session_ops memcached_session_ops = {
+    .close = close_session,
+    .buffers = buffers,
+};
+
+const struct protocol memcached_protocol = {
+    .name = "memcached",
+    .door = DOOR_MEMCACHED,
+    .session_ops = &memcached_session_ops,
+    .open = memcached_open,
+    .input = memcached_input,
+    .close = memcached_close,
+    .full = "ERROR Too many open connections\r\n",
+};
