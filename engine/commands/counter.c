@@ -149,14 +149,18 @@ static bool parse_bounds(struct exec *x, struct increx *ix)
     struct option *o = ix->o;
     bool ok, crossed;
     if (o[BYFLOAT].at) {
-        ok = bound_float(x, &o[BYFLOAT], "increment", &ix->fby) &&
-             bound_float(x, &o[LBOUND], "lower bound", &ix->flow) &&
-             bound_float(x, &o[UBOUND], "upper bound", &ix->fhigh);
+        ok = bound_float(x, &o[BYFLOAT], "Increment", &ix->fby) &&
+             bound_float(x, &o[LBOUND], "LBOUND", &ix->flow) &&
+             bound_float(x, &o[UBOUND], "UBOUND", &ix->fhigh);
         crossed = ix->flow > ix->fhigh;
+        if (ok && isinf(ix->fby)) {
+            reply_errorf(x->reply, ERROR_NOT_FLOAT, "BYFLOAT increment cannot be Infinity");
+            return false;
+        }
     } else {
-        ok = bound_int(x, &o[BYINT], "increment", &ix->by) &&
-             bound_int(x, &o[LBOUND], "lower bound", &ix->low) &&
-             bound_int(x, &o[UBOUND], "upper bound", &ix->high);
+        ok = bound_int(x, &o[BYINT], "Increment", &ix->by) &&
+             bound_int(x, &o[LBOUND], "LBOUND", &ix->low) &&
+             bound_int(x, &o[UBOUND], "UBOUND", &ix->high);
         crossed = ix->low > ix->high;
     }
     if (ok && crossed) {
@@ -171,6 +175,10 @@ static bool parse_increx(struct exec *x, struct increx *ix)
     struct option *o = ix->o;
     if (!exec_options(x, 2, o))
         return false;
+    if (o[PERSIST].at && o[ENX].at) {
+        reply_error(x->reply, ERROR_SYNTAX);
+        return false;
+    }
     for (int i = EX; i <= PXAT; i++) {
         if (o[i].at && !exec_deadline(x, o[i].word, o[i].at + 1, &ix->deadline_ms))
             return false;
@@ -216,8 +224,10 @@ static void increx_int(struct exec *x, struct increx *ix)
         return;
     }
     v = above ? ix->high : below ? ix->low : v;
-    if (__builtin_sub_overflow(v, old, &applied))
-        applied = v > old ? INT64_MAX : INT64_MIN;
+    if (__builtin_sub_overflow(v, old, &applied)) {
+        reply_errorf(x->reply, ERROR_OVERFLOW, "applied increment would overflow");
+        return;
+    }
     store_int(x, e, v);
     exec_changed(x, 0, EVENT_STRING, "incrby");
     apply_expiry(x, ix);
@@ -240,6 +250,10 @@ static void increx_float(struct exec *x, struct increx *ix)
     char text[NUM_LONG_DOUBLE_MAX];
     if (!present_float(x, &e, &old))
         return;
+    if (isinf(old)) {
+        reply_errorf(x->reply, ERROR_NOT_FLOAT, "value cannot be Infinity");
+        return;
+    }
     long double v = old + ix->fby;
     if (isnan(v)) {
         reply_errorf(x->reply, ERROR_OVERFLOW, "increment would produce NaN or Infinity");

@@ -278,6 +278,13 @@ static void cmd_delex(struct exec *x)
         reply_errorf(x->reply, ERROR_ARITY, "wrong number of arguments for 'delex' command");
         return;
     }
+    bool known = x->argc == 2;
+    for (int i = 0; i < 4; i++)
+        known = known || exec_is(x, 2, o[i].word);
+    if (!known) {
+        reply_errorf(x->reply, ERROR_SYNTAX, "Invalid condition. Use IFEQ, IFNE, IFDEQ, or IFDNE");
+        return;
+    }
     if (!exec_options(x, 2, o))
         return;
     const struct option *compare = chosen(o, 4);
@@ -331,7 +338,7 @@ static void cmd_msetex(struct exec *x)
                          {0}};
     int64_t n;
     uint64_t deadline_ms;
-    if (!num_parse_int(x->argv[1], &n) || n <= 0) {
+    if (!num_parse_int(x->argv[1], &n) || n <= 0 || n > INT32_MAX) {
         reply_errorf(x->reply, ERROR_GENERIC, "invalid numkeys value");
         return;
     }

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """atrium against Debian's redis-server, byte by byte, and against tables of expected replies.
 
-    run.py [--seed N] [--count N] [--family NAME] [--self] [--known] [--fault N] [--atrium PROGRAM]
+    run.py [--seed N] [--count N] [--family NAME] [--self] [--known] [--table NAME]
+           [--fault N] [--atrium PROGRAM]
 
 ATRIUM_PORT and ATRIUM_HTTP_PORT name a running atrium; else `--atrium` (build/atrium) is started. All databases
 of it are emptied. The reference is a redis-server of this run's own. --self compares that with another of its
@@ -108,6 +109,7 @@ def parse_arguments():
     parser.add_argument("--family", action="append", help="%s, pubsub, raw, cases or tables" % ", ".join(FAMILIES))
     parser.add_argument("--self", action="store_true", help="redis-server against redis-server")
     parser.add_argument("--known", action="store_true", help="leave out commands that atrium does not list")
+    parser.add_argument("--table", default="", help="only the tables whose file's name begins so")
     parser.add_argument("--fault", type=int, default=0)
     parser.add_argument("--atrium", default=os.path.join(HERE, "../../build/atrium"))
     return parser.parse_args()
@@ -156,7 +158,7 @@ def compare_all(options, ports, http_port, report):
         if name in wanted:
             guarded(others[name], name, report, ports, options.seed, accepted, report)
     if "tables" in wanted and not options.self:
-        guarded(tables.run, "tables", report, ports[0], http_port, report)
+        guarded(tables.run, "tables", report, ports[0], http_port, report, options.table)
     for reason, times in sorted(accepted.used.items()):
         print("accepted %6d times: %s" % (times, reason))
 
