@@ -82,6 +82,7 @@ void json_put_name(struct json_writer *w, struct bytes name);
 
 void json_put_bytes(struct json_writer *w, struct bytes s); /* any bytes, by the rule above */
 void json_put_text(struct json_writer *w, const char *s);   /* our own text: UTF-8 for certain */
+void json_put_plain(struct json_writer *w, struct bytes s); /* the same: never as {"b64":...} */
 void json_put_int(struct json_writer *w, int64_t v);        /* a data integer: by the rule above */
 void json_put_count(struct json_writer *w, uint64_t v);     /* a count, a time: always a number */
 void json_put_double(struct json_writer *w, double v);

@@ -130,6 +130,12 @@ void json_put_text(struct json_writer *w, const char *s)
     put_quoted(w, bytes_str(s));
 }
 
+void json_put_plain(struct json_writer *w, struct bytes s)
+{
+    start_value(w);
+    put_quoted(w, s);
+}
+
 /* ---- numbers and the rest -------------------------------------------------------------------- */
 
 void json_put_int(struct json_writer *w, int64_t v)

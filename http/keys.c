@@ -28,14 +28,6 @@ static void put_field(struct request *r, struct json_writer *w, const char *name
         json_put_bytes(w, call_text(r, node));
 }
 
-static void put_etag(struct request *r, struct json_writer *w)
-{
-    bool base64 = w->base64;
-    w->base64 = false;
-    put_field(r, w, "etag");
-    w->base64 = base64;
-}
-
 /* Where a value that is no string is read and changed. */
 static void put_href(struct request *r, struct json_writer *w, struct bytes type)
 {
@@ -49,29 +41,24 @@ static void put_href(struct request *r, struct json_writer *w, struct bytes type
         json_put_null(w);
 }
 
-static void put_type(struct json_writer *w, struct bytes type)
-{
-    char text[32];
-    snprintf(text, sizeof text, "%.*s", (int)type.n, type.p);
-    json_key(w, "type");
-    json_put_text(w, text);
-}
-
 static void say_key(struct request *r, bool is_string, struct bytes type)
 {
     struct json_writer *w = answer_json(r, 200);
     json_open_object(w);
     json_key(w, "key");
     json_put_bytes(w, r->params[0]);
-    put_type(w, type);
+    json_key(w, "type");
+    json_put_plain(w, type);
     if (is_string)
         put_field(r, w, "value");
     put_field(r, w, "size");
     put_field(r, w, "ttl_ms");
-    if (is_string)
-        put_etag(r, w);
-    else
+    if (!is_string) {
         put_href(r, w, type);
+    } else {
+        json_key(w, "etag");
+        json_put_plain(w, call_text(r, call_field(r, "etag")));
+    }
     json_close_object(w);
 }
 

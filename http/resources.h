@@ -7,6 +7,11 @@
 
 #define RESOURCES(X)                                                                               \
     X(keys_routes)                                                                                 \
+    X(keys_many_routes)                                                                            \
+    X(counters_routes)                                                                             \
+    X(ratelimits_routes)                                                                           \
+    X(commands_routes)                                                                             \
+    X(channels_routes)                                                                             \
     X(health_routes)                                                                               \
     X(problem_routes)
 

@@ -2,6 +2,7 @@
  * of the same name. Included by command.c. */
 X(string_commands)
 X(counter_commands)
+X(quota_commands)
 X(connection_commands)
 X(server_commands)
 X(pubsub_commands)

@@ -1,0 +1,112 @@
+/* Any command of the engine: one, or a list run in order. A command's array is its arguments:
+ * strings, numbers (by their text) or {"b64":"..."}. What changes the connection's mode or blocks
+ * is refused before it runs, and so is a whole pipeline that has such a command or a malformed one.
+ */
+#include "http/call.h"
+#include "http/problem.h"
+#include "http/resources.h"
+#include "http/router.h"
+#include "http/worker.h"
+
+#define PIPELINE_MAX 10000
+
+/* The row that decides: a subcommand's, where the command has some. NULL: the engine says that it
+ * is unknown. */
+static const struct command *find_command(struct request *r)
+{
+    const struct command *c = command_find(r->argv[0]);
+    if (c && c->subcommands && r->argc > 1) {
+        const struct command *sub = command_find_sub(c, r->argv[1]);
+        return sub ? sub : c;
+    }
+    return c;
+}
+
+static bool is_allowed(const struct command *c)
+{
+    return !c || !(c->flags & (CMD_STATEFUL | CMD_BLOCKING));
+}
+
+/* Puts the array's items together as a command. False: answered. */
+static bool take_command(struct request *r, const cJSON *array)
+{
+    struct bytes arg;
+    r->argc = 0;
+    if (!cJSON_IsArray(array) || !array->child) {
+        problem(r, "bad-arguments", "a command must be an array that is not empty");
+        return false;
+    }
+    for (const cJSON *item = array->child; item; item = item->next) {
+        if (!json_argument(&r->arena, item, &arg)) {
+            problem(r, "bad-arguments", "arguments must be strings, numbers or {\"b64\":\"...\"}");
+            return false;
+        }
+        call_arg(r, arg);
+    }
+    const struct command *c = find_command(r);
+    if (is_allowed(c))
+        return true;
+    problem(r, "command-not-allowed", "%s has no meaning in a single request", c->row->name);
+    return false;
+}
+
+static void run_command(struct request *r)
+{
+    if (!request_json(r, true) || !take_command(r, r->json) || !call_run(r))
+        return;
+    struct json_writer *w = answer_json(r, 200);
+    json_open_object(w);
+    json_key(w, "result");
+    json_put_reply(w, &r->reply, 0);
+    json_close_object(w);
+}
+
+/* ---- pipelines ------------------------------------------------------------------------------- */
+
+static void put_outcome(struct request *r, struct json_writer *w, const struct reply_node *node)
+{
+    json_open_object(w);
+    json_key(w, node->kind == NODE_ERROR ? "error" : "result");
+    if (node->kind == NODE_ERROR)
+        problem_item(w, node->code, call_text(r, node));
+    else
+        json_put_reply(w, &r->reply, 0);
+    json_close_object(w);
+}
+
+static void run_all(struct request *r)
+{
+    struct json_writer *w = answer_json(r, 200);
+    json_open_array(w);
+    engine_batch_begin(r->worker->engine);
+    for (const cJSON *item = r->json->child; item; item = item->next) {
+        take_command(r, item);
+        const struct reply_node *node = call_try(r);
+        if (!node)
+            break;
+        put_outcome(r, w, node);
+    }
+    engine_batch_end(r->worker->engine);
+    if (r->status == 200)
+        json_close_array(w);
+}
+
+static void run_pipeline(struct request *r)
+{
+    if (!request_json(r, true))
+        return;
+    if (cJSON_GetArraySize(r->json) > PIPELINE_MAX) {
+        problem(r, "too-large", "a pipeline takes at most %d commands", PIPELINE_MAX);
+        return;
+    }
+    for (const cJSON *item = r->json->child; item; item = item->next)
+        if (!take_command(r, item))
+            return;
+    run_all(r);
+}
+
+const struct route commands_routes[] = {
+    {METHOD_POST, "/v1/commands", run_command, "runCommand", 0},
+    {METHOD_POST, "/v1/pipeline", run_pipeline, "runPipeline", 0},
+    {0},
+};
