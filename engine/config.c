@@ -123,29 +123,44 @@ static void apply(int id, int64_t v)
         log_set_json(v == 1);
 }
 
-bool config_set(struct config *c, struct bytes name, struct bytes value, bool running,
-                struct buf *error)
+/* The directive's index where the value is right, with a number's value in *v; else -1. */
+static int check(struct bytes name, struct bytes value, bool running, int64_t *v, struct buf *error)
 {
     int id = config_lookup(name);
-    int64_t v;
     if (id < 0) {
         buf_printf(error, "unknown directive '%.*s'", (int)(name.n < 128 ? name.n : 128), name.p);
-        return false;
+        return -1;
     }
     const struct directive *d = &directives[id];
     if (running && d->flags & FIXED) {
         buf_printf(error, "%s: can't set immutable config", d->name);
-        return false;
+        return -1;
     }
-    if (d->kind == KIND_STRING) {
-        if (memchr(value.p ? value.p : "", '\0', value.n)) {
-            buf_printf(error, "%s: argument must not hold a zero byte", d->name);
-            return false;
-        }
+    if (d->kind == KIND_STRING && memchr(value.p ? value.p : "", '\0', value.n)) {
+        buf_printf(error, "%s: argument must not hold a zero byte", d->name);
+        return -1;
+    }
+    return d->kind == KIND_STRING || parse_number(d, value, v, error) ? id : -1;
+}
+
+bool config_check(const struct config *c, struct bytes name, struct bytes value, bool running,
+                  struct buf *error)
+{
+    int64_t v;
+    (void)c;
+    return check(name, value, running, &v, error) >= 0;
+}
+
+bool config_set(struct config *c, struct bytes name, struct bytes value, bool running,
+                struct buf *error)
+{
+    int64_t v = 0;
+    int id = check(name, value, running, &v, error);
+    if (id < 0)
+        return false;
+    if (directives[id].kind == KIND_STRING) {
         set_string(c, id, value);
     } else {
-        if (!parse_number(d, value, &v, error))
-            return false;
         atomic_store(&c->numbers[id], v);
         apply(id, v);
     }

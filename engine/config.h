@@ -27,6 +27,9 @@ void config_free(struct config *c);
  * (running) may not change any more. */
 bool config_set(struct config *c, struct bytes name, struct bytes value, bool running,
                 struct buf *error);
+/* Would config_set take it? Changes nothing. */
+bool config_check(const struct config *c, struct bytes name, struct bytes value, bool running,
+                  struct buf *error);
 /* Reads a file / the program's arguments (--name value, a first bare argument is the file). */
 bool config_load_file(struct config *c, const char *path, struct buf *error);
 bool config_load_args(struct config *c, int argc, char **argv, struct buf *error);

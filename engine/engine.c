@@ -242,6 +242,15 @@ struct hub *engine_hub(struct engine *e)
     return e->hub;
 }
 
+/* A longer pause of either kind stays. */
+void engine_pause(struct engine *e, uint64_t until_ms, bool all)
+{
+    uint64_t before = atomic_load(&e->paused_until_ms);
+    bool extends = until_ms && before > clock_wall_ms();
+    atomic_store(&e->paused_all, all || (extends && atomic_load(&e->paused_all)));
+    atomic_store(&e->paused_until_ms, extends && before > until_ms ? before : until_ms);
+}
+
 void engine_drain(struct engine *e)
 {
     atomic_store(&e->draining, true);

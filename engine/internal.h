@@ -41,6 +41,8 @@ struct engine {
     struct engine_thread threads[GATE_THREADS_MAX];
     _Atomic uint32_t notify; /* enum event_class bits of notify-keyspace-events */
     _Atomic uint64_t memcached_flush_at_ms; /* flush_all with a delay; 0: none is to come */
+    _Atomic uint64_t paused_until_ms; /* CLIENT PAUSE; 0: none */
+    _Atomic bool paused_all;          /* reads too */
     _Atomic bool draining, shutdown_requested;
 
     pthread_t timer;
@@ -51,6 +53,9 @@ struct engine {
 
 /* The calling thread's record, made on first use. */
 struct engine_thread *engine_thread(struct engine *e);
+
+/* CLIENT PAUSE: writes, and where `all` everything, wait until then; 0 ends it. */
+void engine_pause(struct engine *e, uint64_t until_ms, bool all);
 
 /* Frees what exec_alloc gave to the command that has just ended. */
 void exec_free_blocks(struct engine_thread *th);

@@ -273,6 +273,17 @@ static bool admit(struct session *s, const struct command *cmd, int argc, struct
     return true;
 }
 
+/* CLIENT PAUSE holds this command back. CLIENT itself always runs, so that UNPAUSE can. */
+static bool paused(struct engine *e, const struct command *cmd, uint64_t now_ms)
+{
+    uint64_t until = atomic_load_explicit(&e->paused_until_ms, memory_order_relaxed);
+    if (__builtin_expect(until <= now_ms, 1))
+        return false;
+    if (cmd->parent && strcmp(cmd->parent->row->name, "client") == 0)
+        return false;
+    return cmd->flags & (CMD_WRITE | CMD_MAY_REPLICATE) || atomic_load(&e->paused_all);
+}
+
 /* ---- the door's call -------------------------------------------------------------------------- */
 
 enum engine_result engine_execute(struct session *s, const struct bytes *argv, int argc,
@@ -287,6 +298,8 @@ enum engine_result engine_execute(struct session *s, const struct bytes *argv, i
         return ENGINE_DONE;
     }
     uint64_t now_us = clock_wall_us();
+    if (paused(e, cmd, now_us / 1000))
+        return ENGINE_PAUSED;
     struct exec x;
     x.engine = e;
     x.ks = e->ks;

@@ -28,6 +28,13 @@ void reply_errorf(struct reply *r, enum error_code code, const char *fmt, ...)
     r->ops->error(r, code, error_info(code)->prefix, bytes_str(text));
 }
 
+void reply_lines(struct reply *r, const char *const *lines, size_t n)
+{
+    reply_array(r, n);
+    for (size_t i = 0; i < n; i++)
+        reply_simple(r, lines[i]);
+}
+
 /* ---- RESP ------------------------------------------------------------------------------------ */
 
 static struct buf *out_of(struct reply *r)

@@ -129,6 +129,9 @@ void reply_error(struct reply *r, enum error_code code);
 void reply_errorf(struct reply *r, enum error_code code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* An array of simple strings: what HELP subcommands answer. */
+void reply_lines(struct reply *r, const char *const *lines, size_t n);
+
 /* ---- the RESP sink --------------------------------------------------------------------------- */
 
 /* Encodes into `out` (borrowed), as RESP2 or RESP3 by base.resp. */

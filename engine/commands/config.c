@@ -1,0 +1,148 @@
+/* CONFIG: directives read and changed at run time. */
+#include "commands/exec.h"
+#include "internal.h"
+
+/* ---- GET ----------------------------------------------------------------------------------------------- */
+
+struct listing {
+    struct exec *x;
+    size_t n;
+};
+
+/* Is the directive matched by any of the patterns? */
+static bool matched(const struct exec *x, const char *name)
+{
+    for (int i = 2; i < x->argc; i++) {
+        if (bytes_glob(x->argv[i], bytes_str(name), true))
+            return true;
+    }
+    return false;
+}
+
+static void reply_if_matched(const char *name, struct bytes value, void *ctx)
+{
+    struct listing *l = ctx;
+    if (!matched(l->x, name))
+        return;
+    reply_text(l->x->reply, name);
+    reply_bulk(l->x->reply, value);
+    l->n++;
+}
+
+static void cmd_config_get(struct exec *x)
+{
+    struct listing l = {.x = x};
+    size_t mark = reply_begin(x->reply);
+    config_each(x->engine->config, BYTES("*"), reply_if_matched, &l);
+    reply_end(x->reply, mark, REPLY_MAP, l.n);
+}
+
+/* ---- SET ----------------------------------------------------------------------------------------------- */
+
+/* Effects of a directive that live in the engine. False where the value is refused. */
+static bool check_events(const struct exec *x, int i, uint32_t *classes, bool *given)
+{
+    if (!exec_is(x, i, "notify-keyspace-events"))
+        return true;
+    *given = true;
+    return engine_parse_notify(x->argv[i + 1], classes);
+}
+
+static void reply_set_failed(struct exec *x, int i, const struct buf *error)
+{
+    const char *why = memchr(error->p, ':', error->n);
+    size_t skip = why ? (size_t)(why - error->p) + 2 : 0;
+    if (!why)
+        reply_errorf(x->reply, ERROR_GENERIC,
+                     "Unknown option or number of arguments for CONFIG SET - '%.*s'",
+                     (int)x->argv[i].n, x->argv[i].p);
+    else
+        reply_errorf(x->reply, ERROR_GENERIC, "CONFIG SET failed (possibly related to argument '%.*s') - %.*s",
+                     (int)x->argv[i].n, x->argv[i].p, (int)(error->n - skip), error->p + skip);
+}
+
+/* Sets every pair, or none: all are checked first. */
+static void cmd_config_set(struct exec *x)
+{
+    struct config *c = x->engine->config;
+    struct buf error;
+    uint32_t classes = 0;
+    bool given = false, ok = true;
+    int i;
+    if (x->argc % 2) {
+        reply_errorf(x->reply, ERROR_ARITY, "wrong number of arguments for 'config|set' command");
+        return;
+    }
+    buf_init(&error);
+    for (i = 2; ok && i < x->argc; i += 2) {
+        ok = config_check(c, x->argv[i], x->argv[i + 1], true, &error);
+        if (ok && !check_events(x, i, &classes, &given)) {
+            buf_printf(&error, "notify-keyspace-events: Invalid event class character. Use 'Ag$lshzxeKEtmdn'.");
+            ok = false;
+        }
+        if (!ok)
+            reply_set_failed(x, i, &error);
+    }
+    for (i = 2; ok && i < x->argc; i += 2)
+        config_set(c, x->argv[i], x->argv[i + 1], true, &error);
+    if (ok && given)
+        atomic_store(&x->engine->notify, classes);
+    if (ok)
+        reply_ok(x->reply);
+    buf_release(&error);
+}
+
+/* ---- the rest ------------------------------------------------------------------------------------------ */
+
+static void cmd_config_rewrite(struct exec *x)
+{
+    struct buf error;
+    buf_init(&error);
+    if (config_rewrite(x->engine->config, &error))
+        reply_ok(x->reply);
+    else
+        reply_errorf(x->reply, ERROR_GENERIC, "%.*s", (int)error.n, error.p);
+    buf_release(&error);
+}
+
+static void cmd_config_resetstat(struct exec *x)
+{
+    engine_reset_counters(x->engine);
+    keyspace_reset_stats(x->ks);
+    reply_ok(x->reply);
+}
+
+static void cmd_config_help(struct exec *x)
+{
+    static const char *const lines[] = {
+        "CONFIG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+        "GET <pattern>",
+        "    Return parameters matching the glob-like <pattern> and their values.",
+        "SET <directive> <value>",
+        "    Set the configuration <directive> to <value>.",
+        "RESETSTAT",
+        "    Reset statistics reported by the INFO command.",
+        "REWRITE",
+        "    Rewrite the configuration file.",
+        "HELP",
+        "    Print this help.",
+    };
+    reply_lines(x->reply, lines, sizeof lines / sizeof *lines);
+}
+
+#define ADMIN "admin,noscript,loading,stale"
+
+const struct command_row config_commands[] = {
+    {"config", NULL, -2, "", "", "", "2.0.0", "server", "", "Container of the configuration commands."},
+    {"config|get", cmd_config_get, -3, ADMIN, "", "", "2.0.0", "server", "parameter ...",
+     "Returns the values of directives."},
+    {"config|help", cmd_config_help, 2, "loading,stale", "", "", "5.0.0", "server", "",
+     "Shows help about the subcommands."},
+    {"config|resetstat", cmd_config_resetstat, 2, ADMIN, "", "", "2.0.0", "server", "",
+     "Sets the statistics to zero."},
+    {"config|rewrite", cmd_config_rewrite, 2, ADMIN, "", "", "2.8.0", "server", "",
+     "Writes the configuration back to its file."},
+    {"config|set", cmd_config_set, -4, ADMIN, "", "", "2.0.0", "server", "parameter value ...",
+     "Changes directives while the server runs."},
+    {0},
+};
