@@ -1,5 +1,6 @@
 /* Iteration over the keys of a database: KEYS, SCAN, RANDOMKEY. They are `unlocked`: the keyspace's
  * own scan takes one shard's lock at a time, so other threads go on in between. */
+#include "commands/cursor.h"
 #include "commands/exec.h"
 
 /* Keys that KEYS visits at a time under a shard's lock, about. */
@@ -54,24 +55,6 @@ static void cmd_keys(struct exec *x)
 
 /* ---- SCAN
  * ---------------------------------------------------------------------------------------- */
-
-/* A cursor is what Redis takes for one: a number as strtoul reads it, without leading blanks; an
- * empty argument is 0. */
-static bool parse_cursor(struct bytes s, uint64_t *cursor)
-{
-    bool minus = s.n && s.p[0] == '-';
-    size_t i = s.n && (minus || s.p[0] == '+');
-    uint64_t v = 0;
-    if (i && s.n == 1)
-        return false;
-    for (; i < s.n; i++) {
-        unsigned digit = (unsigned char)s.p[i] - (unsigned)'0';
-        if (digit > 9 || __builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, digit, &v))
-            return false;
-    }
-    *cursor = minus ? 0 - v : v;
-    return true;
-}
 
 /* Options may be repeated (the last holds), and a wrong one is found in the order of the arguments.
  */
@@ -136,7 +119,7 @@ static void cmd_scan(struct exec *x)
     struct step s = {0};
     uint64_t cursor;
     int64_t count = DEFAULT_COUNT;
-    if (!parse_cursor(x->argv[1], &cursor)) {
+    if (!cursor_parse(x->argv[1], &cursor)) {
         reply_errorf(x->reply, ERROR_GENERIC, "invalid cursor");
         return;
     }

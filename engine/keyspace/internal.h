@@ -33,6 +33,11 @@ void slice_drop_inner(struct slice *s, struct entry *e);
 void keyspace_expire_entry(struct keyspace *ks, struct shard *sh, unsigned db, struct table_pos *p,
                            uint64_t hash, const char *event);
 
+/* Removes parts that are due from the object at `p`, a batch at most; where that empties it, the key goes too and
+ * p->array is NULL. Returns how many parts. */
+size_t keyspace_expire_inner(struct keyspace *ks, unsigned db, const struct keyref *k,
+                             struct table_pos *p, uint64_t now_ms);
+
 /* An unlinked entry: freed at once where that is cheap, else kept for keyspace_reclaim. */
 void garbage_add(struct entry *e);
 

@@ -108,6 +108,16 @@ void keyspace_expire_entry(struct keyspace *ks, struct shard *sh, unsigned db, s
 
 /* ---- look-ups -------------------------------------------------------------------------------- */
 
+/* Has a part of the object passed its deadline, by the node that stands for the earliest? */
+static bool inner_due(const struct entry *e, uint64_t now_ms)
+{
+    const struct type_ops *ops = type_ops[e->type];
+    if (!ops->keyspace_word)
+        return false;
+    const struct inner_node *in = *ops->keyspace_word(entry_object(e));
+    return in && in->node.when_ms && in->node.when_ms <= now_ms;
+}
+
 /* Finds the key, removing it where its deadline has passed. p->array is NULL where it is not there. */
 static struct entry *locate(struct keyspace *ks, unsigned db, const struct keyref *k, uint64_t now_ms,
                             struct table_pos *p)
@@ -125,6 +135,10 @@ static struct entry *locate(struct keyspace *ks, unsigned db, const struct keyre
         keyspace_expire_entry(ks, k->shard, db, p, k->hash, "expired");
         *p = (struct table_pos){0};
         return NULL;
+    }
+    if (e->type != TYPE_STRING && inner_due(e, now_ms)) {
+        keyspace_expire_inner(ks, db, k, p, now_ms);
+        return p->array ? e : NULL;
     }
     return e;
 }

@@ -183,6 +183,23 @@ static size_t expire_key(struct keyspace *ks, struct shard *sh, unsigned db, str
     return 1;
 }
 
+size_t keyspace_expire_inner(struct keyspace *ks, unsigned db, const struct keyref *k,
+                             struct table_pos *p, uint64_t now_ms)
+{
+    struct entry *e = table_at(p);
+    size_t n = type_ops[e->type]->expire_some(entry_object(e), now_ms, FIELDS_BATCH);
+    k->shard->expired_fields += n;
+    if (n && ks->expired)
+        ks->expired(ks->expired_ctx, db, k->name, "hexpired");
+    if (type_ops[e->type]->length(entry_object(e)) == 0) {
+        keyspace_expire_entry(ks, k->shard, db, p, k->hash, "del");
+        *p = (struct table_pos){0};
+    } else {
+        keyspace_inner_deadline_locked(ks, db, k, e);
+    }
+    return n;
+}
+
 static size_t expire_fields(struct keyspace *ks, struct shard *sh, unsigned db, struct wheel_node *node,
                             uint64_t now_ms)
 {
@@ -190,16 +207,7 @@ static size_t expire_fields(struct keyspace *ks, struct shard *sh, unsigned db, 
     struct keyref k = {.name = bytes_of(in->key, in->key_len), .shard = sh};
     k.hash = hash_bytes(k.name);
     struct table_pos p = table_find(&sh->db[db]->table, k.hash, k.name);
-    struct entry *e = table_at(&p);
-    size_t n = type_ops[e->type]->expire_some(entry_object(e), now_ms, FIELDS_BATCH);
-    sh->expired_fields += n;
-    if (n && ks->expired)
-        ks->expired(ks->expired_ctx, db, k.name, "hexpired");
-    if (type_ops[e->type]->length(entry_object(e)) == 0)
-        keyspace_expire_entry(ks, sh, db, &p, k.hash, "del");
-    else
-        keyspace_inner_deadline_locked(ks, db, &k, e);
-    return n;
+    return keyspace_expire_inner(ks, db, &k, &p, now_ms);
 }
 
 static size_t expire_slice(struct keyspace *ks, struct shard *sh, unsigned db, uint64_t now_ms,
