@@ -10,6 +10,9 @@
     X(keys_many_routes)                                                                            \
     X(counters_routes)                                                                             \
     X(ratelimits_routes)                                                                           \
+    X(hashes_routes)                                                                               \
+    X(hash_fields_routes)                                                                          \
+    X(leaderboards_routes)                                                                         \
     X(commands_routes)                                                                             \
     X(channels_routes)                                                                             \
     X(health_routes)                                                                               \

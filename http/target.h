@@ -10,7 +10,7 @@
 #include "http/arena.h"
 
 #define TARGET_SEGMENTS_MAX 8
-#define TARGET_QUERY_MAX    32
+#define TARGET_QUERY_MAX    128
 
 struct query_item {
     struct bytes name, value;
