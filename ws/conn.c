@@ -1,0 +1,271 @@
+#include "ws/conn.h"
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+
+#include "ws/service.h"
+
+#define QUEUE_MIN         16
+#define WRITE_BYTES_MAX   65536 /* gathered into one write */
+#define CLOSE_PATIENCE_MS 5000  /* a socket that takes no close frame for so long is cut */
+#define REFUSALS_MAX      100   /* ops beyond the rate, in a row, before the connection closes */
+
+static const char ping_frame[] = "\x89\x00";
+
+static int64_t setting(const struct ws_conn *c, enum config_id id)
+{
+    return config_int(c->ws->config, id);
+}
+
+/* ---- the session ------------------------------------------------------------------------------
+ */
+
+static void deliver(struct session *s, struct message *m)
+{
+    struct ws_conn *c = s->context;
+    if (m->kind != MESSAGE_PUBLISHED || c->closing)
+        return;
+    conn_send_message(c, m, message_encoding(m, MESSAGE_WS_JSON, ws_encode_message));
+}
+
+static void close_session(struct session *s)
+{
+    conn_close(s->context, WS_CLOSE_KILLED, "killed by an operator");
+}
+
+static const struct session_ops ws_session_ops = {.deliver = deliver, .close = close_session};
+
+static void format_address(const struct sockaddr_storage *a, char *to, size_t n)
+{
+    char ip[INET6_ADDRSTRLEN] = "?";
+    if (a->ss_family == AF_INET6) {
+        const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)a;
+        inet_ntop(AF_INET6, &six->sin6_addr, ip, sizeof ip);
+        snprintf(to, n, "[%s]:%u", ip, ntohs(six->sin6_port));
+        return;
+    }
+    const struct sockaddr_in *four = (const struct sockaddr_in *)a;
+    inet_ntop(AF_INET, &four->sin_addr, ip, sizeof ip);
+    snprintf(to, n, "%s:%u", ip, ntohs(four->sin_port));
+}
+
+static struct session *open_session(struct ws_conn *c)
+{
+    int fd = lws_get_socket_fd(c->wsi);
+    struct sockaddr_storage peer = {0}, own = {0};
+    socklen_t peer_n = sizeof peer, own_n = sizeof own;
+    char addr[SESSION_ADDR_MAX], laddr[SESSION_ADDR_MAX];
+    getpeername(fd, (struct sockaddr *)&peer, &peer_n);
+    getsockname(fd, (struct sockaddr *)&own, &own_n);
+    format_address(&peer, addr, sizeof addr);
+    format_address(&own, laddr, sizeof laddr);
+    return session_new(c->ws->engine, DOOR_WEBSOCKET, &ws_session_ops, c, c->ws->mailbox, addr,
+                       laddr);
+}
+
+struct ws_conn *conn_new(struct ws *w, struct lws *wsi, bool authenticated)
+{
+    struct ws_conn *c = mem_calloc(sizeof *c);
+    c->ws = w;
+    c->wsi = wsi;
+    c->opened_at_ms = c->heard_at_ms = c->tokens_at_ms = clock_wall_ms();
+    c->tokens = (uint64_t)setting(c, CONFIG_WS_OPS_PER_SECOND) * 1000;
+    c->session = open_session(c);
+    c->session->authenticated |= authenticated;
+    c->next = w->conns;
+    if (c->next)
+        c->next->prev = c;
+    w->conns = c;
+    engine_count(w->engine, COUNTER_CONNECTIONS, 1);
+    return c;
+}
+
+static void release_piece(struct ws_conn *c, struct ws_piece *p)
+{
+    c->queue_bytes -= p->frame.n;
+    if (p->message)
+        message_unref(p->message);
+    mem_free(p->owned);
+}
+
+static void drop_queue(struct ws_conn *c)
+{
+    for (; c->queued; c->queued--) {
+        release_piece(c, &c->queue[c->head]);
+        c->head = (c->head + 1) % c->cap;
+    }
+    mem_free(c->queue);
+    c->queue = NULL;
+    c->head = c->cap = 0;
+}
+
+void conn_free(struct ws_conn *c)
+{
+    if (c->prev)
+        c->prev->next = c->next;
+    else
+        c->ws->conns = c->next;
+    if (c->next)
+        c->next->prev = c->prev;
+    session_free(c->session);
+    drop_queue(c);
+    buf_release(&c->in);
+    mem_free(c);
+}
+
+/* ---- sending ----------------------------------------------------------------------------------
+ */
+
+static void grow_queue(struct ws_conn *c)
+{
+    size_t cap = c->cap ? c->cap * 2 : QUEUE_MIN;
+    struct ws_piece *fresh = mem_alloc(cap * sizeof *fresh);
+    for (size_t i = 0; i < c->queued; i++)
+        fresh[i] = c->queue[(c->head + i) % c->cap];
+    mem_free(c->queue);
+    c->queue = fresh;
+    c->head = 0;
+    c->cap = cap;
+}
+
+/* Before a bound closes a connection whose socket still takes bytes it is written to: a burst that
+ * arrives between two turns of the loop makes nobody slow. False: the queue is too long. */
+static bool make_room(struct ws_conn *c, size_t bytes)
+{
+    size_t most = (size_t)setting(c, CONFIG_WS_QUEUE_MESSAGES);
+    size_t most_bytes = (size_t)setting(c, CONFIG_WS_QUEUE_BYTES);
+    if (c->queued < most && c->queue_bytes + bytes <= most_bytes)
+        return true;
+    if (!conn_flush(c))
+        return false;
+    return c->queued < most && c->queue_bytes + bytes <= most_bytes;
+}
+
+static void send_piece(struct ws_conn *c, struct ws_piece p)
+{
+    if (c->queued == c->cap)
+        grow_queue(c);
+    c->queue[(c->head + c->queued++) % c->cap] = p;
+    c->queue_bytes += p.frame.n;
+    if (c->queued == 1)
+        lws_callback_on_writable(c->wsi);
+}
+
+static bool may_send(struct ws_conn *c, size_t bytes)
+{
+    if (c->closing)
+        return false;
+    if (make_room(c, bytes))
+        return true;
+    engine_count(c->ws->engine, COUNTER_OUTPUT_LIMIT_CLOSED, 1);
+    conn_close(c, WS_CLOSE_SLOW, "too slow");
+    return false;
+}
+
+void conn_send_message(struct ws_conn *c, struct message *m, struct bytes frame)
+{
+    if (!may_send(c, frame.n))
+        return;
+    message_ref(m);
+    send_piece(c, (struct ws_piece){.message = m, .frame = frame});
+}
+
+void conn_send_copy(struct ws_conn *c, struct bytes frame)
+{
+    if (!may_send(c, frame.n))
+        return;
+    char *owned = mem_alloc(frame.n);
+    memcpy(owned, frame.p, frame.n);
+    send_piece(c, (struct ws_piece){.owned = owned, .frame = bytes_of(owned, frame.n)});
+}
+
+/* Moves frames from the queue into the door's write buffer, behind libwebsockets' own room. */
+static void gather(struct ws_conn *c, struct buf *out)
+{
+    buf_clear(out);
+    buf_reserve(out, LWS_PRE);
+    out->n = LWS_PRE;
+    while (c->queued && out->n < LWS_PRE + WRITE_BYTES_MAX) {
+        struct ws_piece *p = &c->queue[c->head];
+        buf_add_bytes(out, p->frame);
+        release_piece(c, p);
+        c->head = (c->head + 1) % c->cap;
+        c->queued--;
+    }
+}
+
+bool conn_flush(struct ws_conn *c)
+{
+    struct buf *out = &c->ws->out;
+    while (c->queued && !lws_send_pipe_choked(c->wsi)) {
+        gather(c, out);
+        size_t n = out->n - LWS_PRE;
+        if (lws_write(c->wsi, (unsigned char *)out->p + LWS_PRE, n, LWS_WRITE_RAW) < 0)
+            return false;
+        atomic_fetch_add_explicit(&c->session->bytes_out, n, memory_order_relaxed);
+        engine_count(c->ws->engine, COUNTER_BYTES_OUT, n);
+    }
+    if (c->queued)
+        lws_callback_on_writable(c->wsi);
+    return true;
+}
+
+void conn_close(struct ws_conn *c, enum ws_close_code code, const char *reason)
+{
+    if (c->closing)
+        return;
+    c->closing = code;
+    c->closing_reason = reason;
+    c->closing_at_ms = clock_wall_ms();
+    if (code == WS_CLOSE_SLOW)
+        drop_queue(c);
+    lws_callback_on_writable(c->wsi);
+}
+
+/* ---- limits -----------------------------------------------------------------------------------
+ */
+
+bool conn_take_op(struct ws_conn *c)
+{
+    uint64_t rate = (uint64_t)setting(c, CONFIG_WS_OPS_PER_SECOND), now_ms = clock_wall_ms();
+    if (rate == 0)
+        return true;
+    uint64_t elapsed_ms = now_ms > c->tokens_at_ms ? now_ms - c->tokens_at_ms : 0;
+    c->tokens += (elapsed_ms < 1000 ? elapsed_ms : 1000) * rate;
+    c->tokens = c->tokens < rate * 1000 ? c->tokens : rate * 1000;
+    c->tokens_at_ms = now_ms;
+    if (c->tokens < 1000) {
+        if (++c->refused > REFUSALS_MAX)
+            conn_close(c, WS_CLOSE_TOO_MANY, "too many ops");
+        return false;
+    }
+    c->tokens -= 1000;
+    c->refused = 0;
+    return true;
+}
+
+static void sweep_open(struct ws_conn *c, uint64_t now_ms)
+{
+    if (!c->session->authenticated &&
+        now_ms >= c->opened_at_ms + (uint64_t)setting(c, CONFIG_WS_AUTH_SECONDS) * 1000) {
+        conn_close(c, WS_CLOSE_UNAUTHENTICATED, "no credentials in time");
+        return;
+    }
+    if (c->pinged_at_ms && c->heard_at_ms >= c->pinged_at_ms)
+        c->pinged_at_ms = 0;
+    if (c->pinged_at_ms) {
+        if (now_ms >= c->pinged_at_ms + (uint64_t)setting(c, CONFIG_WS_PONG_SECONDS) * 1000)
+            conn_close(c, WS_CLOSE_NO_PONG, "no pong");
+    } else if (now_ms >= c->heard_at_ms + (uint64_t)setting(c, CONFIG_WS_PING_SECONDS) * 1000) {
+        c->pinged_at_ms = now_ms;
+        conn_send_copy(c, bytes_of(ping_frame, sizeof ping_frame - 1));
+    }
+}
+
+void conn_sweep(struct ws_conn *c, uint64_t now_ms)
+{
+    if (!c->closing)
+        sweep_open(c, now_ms);
+    else if (now_ms >= c->closing_at_ms + CLOSE_PATIENCE_MS)
+        lws_set_timeout(c->wsi, PENDING_TIMEOUT_CLOSE_SEND, LWS_TO_KILL_ASYNC);
+}

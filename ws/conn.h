@@ -1,0 +1,82 @@
+/* One WebSocket connection: its session, its queue of frames, its timers.
+ *
+ * Everything that goes out is a ready frame: a message's, encoded once and shared, or a reply's
+ * own. They are gathered and written raw, many in one write, since a write a message costs six
+ * times as much. A connection asks libwebsockets for its turn to write when its queue stops being
+ * empty, and only then.
+ *
+ * Invariants: queue_bytes is the sum of the queued frames' lengths; once `closing` is set nothing
+ * is queued any more and no op is run.
+ *
+ * Thread rule: the door's thread alone. */
+#ifndef ATRIUM_WS_CONN_H
+#define ATRIUM_WS_CONN_H
+
+#include <libwebsockets.h>
+
+#include "engine/engine.h"
+
+/* Codes of the door's own; see ws.h. */
+enum ws_close_code {
+    WS_CLOSE_GOING_AWAY = 1001,
+    WS_CLOSE_TOO_LARGE = 1009,
+    WS_CLOSE_UNAUTHENTICATED = 4001,
+    WS_CLOSE_PROTOCOL = 4008,
+    WS_CLOSE_KILLED = 4100,
+    WS_CLOSE_SLOW = 4108,
+    WS_CLOSE_NO_PONG = 4110,
+    WS_CLOSE_TOO_MANY = 4129,
+};
+
+struct ws;
+
+/* A frame that waits: a shared message's, or `owned`. */
+struct ws_piece {
+    struct message *message;
+    char *owned;
+    struct bytes frame;
+};
+
+struct ws_conn {
+    struct ws *ws;
+    struct lws *wsi;
+    struct session *session;
+    struct ws_conn *next, *prev; /* the door's list */
+
+    struct buf in; /* the parts of a message so far */
+
+    struct ws_piece *queue; /* a ring */
+    size_t head, queued, cap;
+    size_t queue_bytes;
+
+    enum ws_close_code closing; /* 0: open */
+    const char *closing_reason;
+    uint64_t closing_at_ms;
+
+    uint64_t opened_at_ms, heard_at_ms;
+    uint64_t pinged_at_ms; /* 0: no answer is awaited */
+
+    uint64_t tokens, tokens_at_ms; /* thousandths of ops that may run at once */
+    unsigned refused;              /* ops in a row beyond the rate */
+};
+
+struct ws_conn *conn_new(struct ws *w, struct lws *wsi, bool authenticated);
+void conn_free(struct ws_conn *c);
+
+/* Queues a frame; beyond the bounds the connection closes as too slow. */
+void conn_send_message(struct ws_conn *c, struct message *m, struct bytes frame);
+void conn_send_copy(struct ws_conn *c, struct bytes frame);
+/* Writes what the socket takes. False: the connection has broken. */
+bool conn_flush(struct ws_conn *c);
+
+/* Closes once what is queued has gone (at once for a slow one). `reason` is a literal. The first
+ * call counts. */
+void conn_close(struct ws_conn *c, enum ws_close_code code, const char *reason);
+
+/* May one more op run now? */
+bool conn_take_op(struct ws_conn *c);
+
+/* Once a second: pings, and who has been silent for too long. */
+void conn_sweep(struct ws_conn *c, uint64_t now_ms);
+
+#endif

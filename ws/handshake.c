@@ -1,0 +1,171 @@
+/* Who may open a WebSocket: path, version, subprotocol, origin, credential. All before the 101. */
+#include "http/base64.h"
+#include "ws/service.h"
+
+#define PATH        "/v1/ws"
+#define SUBPROTOCOL "atrium.v1.json"
+#define BEARER      "atrium.bearer."
+#define HEADER_MAX  8192
+
+/* A header's value, NUL-terminated in `arena`; n 0 where it is absent, empty or too long. */
+static struct bytes header(struct ws *w, struct lws *wsi, enum lws_token_indexes token)
+{
+    int n = lws_hdr_total_length(wsi, token);
+    if (n <= 0 || n > HEADER_MAX)
+        return (struct bytes){0};
+    char *text = arena_alloc(&w->arena, (size_t)n + 1);
+    n = lws_hdr_copy(wsi, text, n + 1, token);
+    return n > 0 ? bytes_of(text, (size_t)n) : (struct bytes){0};
+}
+
+static bool same_nocase(struct bytes a, struct bytes b)
+{
+    if (a.n != b.n)
+        return false;
+    for (size_t i = 0; i < a.n; i++) {
+        char x = a.p[i], y = b.p[i];
+        x = (char)(x >= 'A' && x <= 'Z' ? x + 32 : x);
+        y = (char)(y >= 'A' && y <= 'Z' ? y + 32 : y);
+        if (x != y)
+            return false;
+    }
+    return true;
+}
+
+/* The next part of `list` between separators, blanks around it cut; false at the end. */
+static bool next_part(struct bytes *list, char separator, struct bytes *part)
+{
+    while (list->n) {
+        const char *end = memchr(list->p, separator, list->n);
+        size_t n = end ? (size_t)(end - list->p) : list->n;
+        *part = bytes_of(list->p, n);
+        n += end != NULL;
+        *list = bytes_of(list->p + n, list->n - n);
+        while (part->n && (*part->p == ' ' || *part->p == '\t'))
+            *part = bytes_of(part->p + 1, part->n - 1);
+        while (part->n && (part->p[part->n - 1] == ' ' || part->p[part->n - 1] == '\t'))
+            part->n--;
+        if (part->n)
+            return true;
+    }
+    return false;
+}
+
+/* ---- origin -----------------------------------------------------------------------------------
+ */
+
+static bool is_own_origin(struct bytes origin, struct bytes host)
+{
+    static const char *const schemes[] = {"http://", "https://"};
+    for (int i = 0; i < 2; i++) {
+        size_t n = strlen(schemes[i]);
+        if (origin.n > n && memcmp(origin.p, schemes[i], n) == 0)
+            return same_nocase(bytes_of(origin.p + n, origin.n - n), host);
+    }
+    return false;
+}
+
+static bool is_listed_origin(struct ws *w, struct bytes origin)
+{
+    struct buf list;
+    struct bytes rest, part;
+    bool found = false;
+    buf_init(&list);
+    config_string(w->config, CONFIG_WS_ORIGINS, &list);
+    rest = buf_bytes(&list);
+    while (!found && next_part(&rest, ' ', &part))
+        found = bytes_eq(part, BYTES("*")) || same_nocase(part, origin);
+    buf_release(&list);
+    return found;
+}
+
+/* Browsers always send the origin of the page; programs send none. */
+static bool origin_allowed(struct ws *w, struct lws *wsi)
+{
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) <= 0)
+        return true;
+    struct bytes origin = header(w, wsi, WSI_TOKEN_ORIGIN);
+    return is_own_origin(origin, header(w, wsi, WSI_TOKEN_HOST)) || is_listed_origin(w, origin);
+}
+
+/* ---- credential -------------------------------------------------------------------------------
+ */
+
+static bool decode_token(struct ws *w, struct bytes text, struct bytes *token)
+{
+    size_t padded = (text.n + 3) / 4 * 4;
+    char *plain = arena_alloc(&w->arena, padded + 1), *out = arena_alloc(&w->arena, padded + 4);
+    for (size_t i = 0; i < padded; i++) {
+        char c = i < text.n ? text.p[i] : '=';
+        plain[i] = (char)(c == '-' ? '+' : c == '_' ? '/' : c);
+    }
+    return base64_decode(bytes_of(plain, padded), out, token);
+}
+
+bool ws_is_password(struct ws *w, struct bytes token)
+{
+    struct buf password;
+    buf_init(&password);
+    config_string(w->config, CONFIG_REQUIREPASS, &password);
+    bool right = password.n == 0 || bytes_eq_secret(token, buf_bytes(&password));
+    buf_release(&password);
+    return right;
+}
+
+/* ---- the whole --------------------------------------------------------------------------------
+ */
+
+/* Reads the subprotocols; false: ours is not among those named. */
+static bool read_subprotocols(struct ws *w, struct lws *wsi, bool *bears, struct bytes *bearer)
+{
+    struct bytes list = header(w, wsi, WSI_TOKEN_PROTOCOL), part;
+    bool named = list.n == 0;
+    *bears = false;
+    while (next_part(&list, ',', &part)) {
+        size_t n = sizeof BEARER - 1;
+        if (bytes_eq(part, BYTES(SUBPROTOCOL))) {
+            named = true;
+        } else if (part.n > n && memcmp(part.p, BEARER, n) == 0) {
+            *bears = true;
+            *bearer = bytes_of(part.p + n, part.n - n);
+        }
+    }
+    return named;
+}
+
+static bool is_full(struct ws *w)
+{
+    size_t n = 0;
+    for (int door = DOOR_RESP; door <= DOOR_WEBSOCKET; door++)
+        n += session_count(w->engine, (enum door)door);
+    return n >= (size_t)config_int(w->config, CONFIG_MAXCLIENTS);
+}
+
+static const char *refuse(const char *status, const char *why, const char **reason)
+{
+    *reason = why;
+    return status;
+}
+
+const char *ws_check_handshake(struct ws *w, struct lws *wsi, bool *with_token, const char **reason)
+{
+    struct bytes bearer = {0}, token;
+    bool bears;
+    *with_token = false;
+    if (!bytes_eq(header(w, wsi, WSI_TOKEN_GET_URI), BYTES(PATH)))
+        return refuse("404 Not Found", "WebSocket is served at " PATH, reason);
+    if (!bytes_eq(header(w, wsi, WSI_TOKEN_VERSION), BYTES("13")))
+        return refuse("426 Upgrade Required", "Sec-WebSocket-Version 13 is the one served", reason);
+    if (header(w, wsi, WSI_TOKEN_KEY).n != 24)
+        return refuse("400 Bad Request", "Sec-WebSocket-Key is not 16 bytes in base64", reason);
+    if (!origin_allowed(w, wsi))
+        return refuse("403 Forbidden", "pages of this origin may not connect (ws-origins)", reason);
+    if (!read_subprotocols(w, wsi, &bears, &bearer))
+        return refuse("400 Bad Request", "the subprotocol served is " SUBPROTOCOL, reason);
+    if (bears && !(decode_token(w, bearer, &token) && ws_is_password(w, token)))
+        return refuse("401 Unauthorized", "the bearer token is wrong", reason);
+    if (is_full(w))
+        return refuse("503 Service Unavailable", "max number of clients reached", reason);
+    *with_token = bears;
+    return NULL;
+}

@@ -1,0 +1,295 @@
+/* The door's thread: libwebsockets' context without a listening port, and its callback. */
+#include "ws/service.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "ws/conn.h"
+#include "ws/ws.h"
+
+#define TICK_US      LWS_US_PER_SEC
+#define RX_BYTES     16384
+#define HEADER_BYTES 16384 /* of a request head; the acceptor's bound */
+#define HANDSHAKE_S  15
+
+/* What libwebsockets keeps for each socket of ours. */
+struct slot {
+    struct ws_conn *conn; /* NULL until the handshake is done */
+    bool with_token;
+};
+
+/* ---- the handshake ----------------------------------------------------------------------------
+ */
+
+static int answer_refusal(struct ws *w, struct lws *wsi, const char *status, const char *reason)
+{
+    struct buf *out = &w->out;
+    struct buf body;
+    buf_init(&body);
+    buf_printf(&body,
+               "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%.3s,\"detail\":\"%s\"}\n",
+               status + 4, status, reason);
+    buf_clear(out);
+    buf_reserve(out, LWS_PRE);
+    out->n = LWS_PRE;
+    buf_printf(out,
+               "HTTP/1.1 %s\r\nContent-Type: application/problem+json\r\nContent-Length: %zu\r\n"
+               "Sec-WebSocket-Version: 13\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n",
+               status, body.n);
+    buf_add_bytes(out, buf_bytes(&body));
+    buf_release(&body);
+    lws_write(wsi, (unsigned char *)out->p + LWS_PRE, out->n - LWS_PRE, LWS_WRITE_HTTP);
+    return -1;
+}
+
+static int on_upgrade(struct ws *w, struct lws *wsi, struct slot *slot)
+{
+    const char *reason = "";
+    bool with_token = false;
+    const char *refusal = ws_check_handshake(w, wsi, &with_token, &reason);
+    arena_clear(&w->arena);
+    if (refusal)
+        return answer_refusal(w, wsi, refusal, reason);
+    if (slot)
+        slot->with_token = with_token;
+    return 0;
+}
+
+/* ---- messages in ------------------------------------------------------------------------------
+ */
+
+static int on_receive(struct ws *w, struct ws_conn *c, const void *in, size_t n)
+{
+    bool first = lws_is_first_fragment(c->wsi);
+    bool last = lws_is_final_fragment(c->wsi) && lws_remaining_packet_payload(c->wsi) == 0;
+    c->heard_at_ms = clock_wall_ms();
+    atomic_fetch_add_explicit(&c->session->bytes_in, n, memory_order_relaxed);
+    engine_count(w->engine, COUNTER_BYTES_IN, n);
+    if (c->closing)
+        return 0;
+    if (first)
+        buf_clear(&c->in);
+    if (lws_frame_is_binary(c->wsi)) {
+        conn_close(c, WS_CLOSE_PROTOCOL, "messages are text");
+        return 0;
+    }
+    if (c->in.n + n > (size_t)config_int(w->config, CONFIG_WS_MAX_MESSAGE)) {
+        conn_close(c, WS_CLOSE_TOO_LARGE, "message too large");
+        return 0;
+    }
+    if (first && last) {
+        ws_handle(c, bytes_of(in, n));
+        return 0;
+    }
+    buf_add(&c->in, in, n);
+    if (last) {
+        ws_handle(c, buf_bytes(&c->in));
+        buf_release(&c->in);
+    }
+    return 0;
+}
+
+/* ---- messages out -----------------------------------------------------------------------------
+ */
+
+static int on_writable(struct ws_conn *c)
+{
+    if (!conn_flush(c))
+        return -1;
+    if (!c->closing || c->queued)
+        return 0;
+    lws_close_reason(c->wsi, (enum lws_close_status)c->closing,
+                     (unsigned char *)(uintptr_t)c->closing_reason, strlen(c->closing_reason));
+    return -1;
+}
+
+static void on_tick(lws_sorted_usec_list_t *sul)
+{
+    struct ws *w = lws_container_of(sul, struct ws, tick);
+    uint64_t now_ms = clock_wall_ms();
+    for (struct ws_conn *c = w->conns; c; c = c->next)
+        conn_sweep(c, now_ms);
+    lws_sul_schedule(w->context, 0, &w->tick, on_tick, TICK_US);
+}
+
+/* ---- woken by others --------------------------------------------------------------------------
+ */
+
+static void take_adopted(struct ws *w)
+{
+    pthread_mutex_lock(&w->lock);
+    int *taken = w->adopted;
+    size_t n = w->nadopted;
+    w->adopted = NULL;
+    w->nadopted = w->adopted_cap = 0;
+    pthread_mutex_unlock(&w->lock);
+    for (size_t i = 0; i < n; i++)
+        lws_adopt_socket_vhost(w->vhost, taken[i]); /* closes what it does not take */
+    mem_free(taken);
+}
+
+static void wake(void *ctx)
+{
+    struct ws *w = ctx;
+    lws_cancel_service(w->context);
+}
+
+/* ---- libwebsockets' callback ------------------------------------------------------------------
+ */
+
+static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                    size_t n)
+{
+    struct ws *w = lws_context_user(lws_get_context(wsi));
+    struct slot *slot = user;
+    switch (reason) {
+    case LWS_CALLBACK_EVENT_WAIT_CANCELLED:
+        take_adopted(w);
+        mailbox_drain(w->mailbox);
+        return 0;
+    case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
+        return on_upgrade(w, wsi, slot);
+    case LWS_CALLBACK_HTTP:
+        return answer_refusal(w, wsi, "426 Upgrade Required", "only WebSocket is served here");
+    case LWS_CALLBACK_ESTABLISHED:
+        slot->conn = conn_new(w, wsi, slot->with_token);
+        return 0;
+    case LWS_CALLBACK_RECEIVE:
+        return on_receive(w, slot->conn, in, n);
+    case LWS_CALLBACK_RECEIVE_PONG:
+        slot->conn->heard_at_ms = clock_wall_ms();
+        return 0;
+    case LWS_CALLBACK_SERVER_WRITEABLE:
+        return on_writable(slot->conn);
+    case LWS_CALLBACK_CLOSED:
+        if (slot->conn)
+            conn_free(slot->conn);
+        slot->conn = NULL;
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+static const struct lws_protocols protocols[] = {
+    {.name = "atrium.v1.json",
+     .callback = on_event,
+     .per_session_data_size = sizeof(struct slot),
+     .rx_buffer_size = RX_BYTES},
+    {0},
+};
+
+/* ---- lifetime ---------------------------------------------------------------------------------
+ */
+
+static void on_log(int level, const char *line)
+{
+    int n = (int)strcspn(line, "\n");
+    log_write(level == LLL_ERR ? LOG_LEVEL_VERBOSE : LOG_LEVEL_DEBUG, "libwebsockets: %.*s", n,
+              line);
+}
+
+static bool open_context(struct ws *w)
+{
+    struct lws_context_creation_info info = {
+        .port = CONTEXT_PORT_NO_LISTEN,
+        .protocols = protocols,
+        .gid = (gid_t)-1,
+        .uid = (uid_t)-1,
+        .user = w,
+        .timeout_secs = HANDSHAKE_S,
+        .max_http_header_data = HEADER_BYTES,
+        .options = LWS_SERVER_OPTION_VALIDATE_UTF8,
+    };
+    lws_set_log_level(LLL_ERR | LLL_WARN, on_log);
+    w->context = lws_create_context(&info);
+    w->vhost = w->context ? lws_get_vhost_by_name(w->context, "default") : NULL;
+    return w->vhost != NULL;
+}
+
+/* The going-away frame, to who takes it at once; then everything closes with the context. */
+static void say_goodbye(struct ws *w)
+{
+    static const unsigned char frame[] = {0x88, 2, WS_CLOSE_GOING_AWAY >> 8,
+                                          WS_CLOSE_GOING_AWAY & 255};
+    for (struct ws_conn *c = w->conns; c; c = c->next) {
+        unsigned char out[LWS_PRE + sizeof frame];
+        memcpy(out + LWS_PRE, frame, sizeof frame);
+        if (conn_flush(c) && !lws_send_pipe_choked(c->wsi))
+            lws_write(c->wsi, out + LWS_PRE, sizeof frame, LWS_WRITE_RAW);
+    }
+}
+
+static void *service_main(void *arg)
+{
+    struct ws *w = arg;
+    mem_thread_register();
+    lws_sul_schedule(w->context, 0, &w->tick, on_tick, TICK_US);
+    while (!atomic_load_explicit(&w->stop, memory_order_acquire) && lws_service(w->context, 0) >= 0)
+        continue;
+    say_goodbye(w);
+    lws_sul_schedule(w->context, 0, &w->tick, on_tick, LWS_SET_TIMER_USEC_CANCEL);
+    lws_context_destroy(w->context);
+    return NULL;
+}
+
+static void release(struct ws *w)
+{
+    for (size_t i = 0; i < w->nadopted; i++)
+        close(w->adopted[i]);
+    mem_free(w->adopted);
+    if (w->mailbox)
+        mailbox_free(w->mailbox);
+    capture_release(&w->capture);
+    arena_release(&w->arena);
+    buf_release(&w->out);
+    buf_release(&w->reply);
+    pthread_mutex_destroy(&w->lock);
+    mem_free(w);
+}
+
+struct ws *ws_open(struct engine *e, struct buf *error)
+{
+    struct ws *w = mem_calloc(sizeof *w);
+    w->engine = e;
+    w->config = engine_config(e);
+    pthread_mutex_init(&w->lock, NULL);
+    arena_init(&w->arena);
+    capture_init(&w->capture);
+    if (!open_context(w)) {
+        buf_add_str(error, "WebSocket: libwebsockets gives no context");
+        release(w);
+        return NULL;
+    }
+    w->mailbox = mailbox_new(engine_hub(e), wake, w);
+    if (pthread_create(&w->thread, NULL, service_main, w) != 0) {
+        buf_add_str(error, "WebSocket: no thread");
+        lws_context_destroy(w->context);
+        release(w);
+        return NULL;
+    }
+    return w;
+}
+
+bool ws_adopt(struct ws *w, int fd)
+{
+    if (atomic_load_explicit(&w->stop, memory_order_acquire))
+        return false;
+    pthread_mutex_lock(&w->lock);
+    if (w->nadopted == w->adopted_cap) {
+        w->adopted_cap = w->adopted_cap ? w->adopted_cap * 2 : 16;
+        w->adopted = mem_realloc(w->adopted, w->adopted_cap * sizeof *w->adopted);
+    }
+    w->adopted[w->nadopted++] = fd;
+    pthread_mutex_unlock(&w->lock);
+    wake(w);
+    return true;
+}
+
+void ws_close(struct ws *w)
+{
+    atomic_store_explicit(&w->stop, true, memory_order_release);
+    wake(w);
+    pthread_join(w->thread, NULL);
+    release(w);
+}

@@ -1,0 +1,55 @@
+/* The door's thread, as its other files see it. Thread rule: the door's thread alone, but for
+ * `lock`'s fields. */
+#ifndef ATRIUM_WS_SERVICE_H
+#define ATRIUM_WS_SERVICE_H
+
+#include <pthread.h>
+#include <libwebsockets.h>
+
+#include "engine/engine.h"
+#include "http/arena.h"
+
+struct ws_conn;
+
+struct ws {
+    struct engine *engine;
+    struct config *config;
+    struct lws_context *context;
+    struct lws_vhost *vhost;
+    struct mailbox *mailbox;
+    pthread_t thread;
+    _Atomic bool stop;
+
+    struct ws_conn *conns;
+    lws_sorted_usec_list_t tick;
+    struct buf out;     /* one gathered write */
+    struct buf reply;   /* the reply being made */
+    struct arena arena; /* the message being handled */
+    struct capture capture;
+
+    pthread_mutex_t lock;
+    int *adopted; /* lock */
+    size_t nadopted, adopted_cap;
+};
+
+/* The frame of a server's text message around the payload that stands at b->p + WS_HEAD_MAX ..
+ * b->n: moved to the front of `b`, its head before it. */
+#define WS_HEAD_MAX 10
+void ws_frame_text(struct buf *b);
+
+/* One whole text message of a client. */
+void ws_handle(struct ws_conn *c, struct bytes text);
+
+/* MESSAGE_WS_JSON. */
+message_encode_fn ws_encode_message;
+
+/* Looks at a request that asks for an upgrade. NULL: it may be; *with_token tells whether it
+ * brought the right credential. Else the HTTP status line's end ("403 Forbidden"), and *reason in
+ * words. */
+const char *ws_check_handshake(struct ws *w, struct lws *wsi, bool *with_token,
+                               const char **reason);
+
+/* Is it the password (or is none set)? In time that does not depend on how much of it is right. */
+bool ws_is_password(struct ws *w, struct bytes token);
+
+#endif

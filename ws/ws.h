@@ -1,0 +1,39 @@
+/* The WebSocket door: pub/sub channels and commands for browsers, JSON messages at /v1/ws.
+ *
+ * It has no port of its own. The HTTP door's acceptor looks at each request head without taking it
+ * and hands sockets that ask for an upgrade over by ws_adopt; libwebsockets does the handshake and
+ * the framing of what comes in. One thread serves all connections.
+ *
+ * Subprotocol `atrium.v1.json`. A client that names no subprotocol is taken as if it had named that
+ * one; one that names others only is refused. `atrium.bearer.<base64url of the password>` beside it
+ * is the credential, where requirepass is set; else the first op is `auth`, within ws-auth-seconds.
+ *
+ * Ops (id, op, fields -> reply): auth {token}; subscribe {channel}; psubscribe {pattern};
+ * unsubscribe {channel | pattern}; publish {channel, data}; command {args}; ping. Every message of
+ * a client gets one reply with its id (null where it had none); a push has no id:
+ * {"op":"message","channel","data","time_ms"}, and "pattern" where one brought it. Replies come in
+ * the order of the ops; a publisher that subscribes to its own channel gets the push before the
+ * reply. Not here: history, presence, recovery, on_slow "drop", echo false; asking for them is an
+ * error, never ignored.
+ *
+ * Limits are directives, ws-*. Close codes: 4001 wrong or no credentials, 4008 a message that is no
+ * text, 4100 killed by an operator, 4108 too slow (more queued than ws-queue-bytes or
+ * ws-queue-messages), 4110 no answer to a ping, 4129 far too many ops, 1009 a message beyond
+ * ws-max-message, 1001 the program ends.
+ *
+ * Thread rule: ws_open and ws_close in one thread; ws_adopt in any. */
+#ifndef ATRIUM_WS_WS_H
+#define ATRIUM_WS_WS_H
+
+#include "engine/engine.h"
+
+struct ws;
+
+/* Starts the door's thread. NULL with a line in `error`. */
+struct ws *ws_open(struct engine *e, struct buf *error);
+/* Takes over a connected socket whose request head is still unread; false: the caller keeps it. */
+bool ws_adopt(struct ws *w, int fd);
+/* Closes every connection, ends the thread. */
+void ws_close(struct ws *w);
+
+#endif
