@@ -10,6 +10,7 @@
 
 #include "engine.h"
 #include "http/http.h"
+#include "ws/ws.h"
 
 static int fail(const struct buf *error)
 {
@@ -67,8 +68,14 @@ static void wait_for_end(struct engine *e, const sigset_t *signals)
 
 struct doors {
     struct net *net;
-    struct http *http; /* NULL where its port is 0 */
+    struct ws *ws;     /* both NULL where the HTTP port is 0 */
+    struct http *http;
 };
+
+static bool upgrade(void *ws, int fd)
+{
+    return ws_adopt(ws, fd);
+}
 
 static bool open_doors(struct doors *d, struct engine *e, struct buf *error)
 {
@@ -77,7 +84,10 @@ static bool open_doors(struct doors *d, struct engine *e, struct buf *error)
         return false;
     if (config_int(engine_config(e), CONFIG_HTTP_PORT) == 0)
         return true;
-    d->http = http_open(e, NULL, NULL, error);
+    d->ws = ws_open(e, error);
+    if (!d->ws)
+        return false;
+    d->http = http_open(e, upgrade, d->ws, error);
     return d->http != NULL;
 }
 
@@ -85,6 +95,8 @@ static void close_doors(struct doors *d)
 {
     if (d->http)
         http_close(d->http);
+    if (d->ws)
+        ws_close(d->ws);
     if (d->net)
         net_close(d->net);
 }

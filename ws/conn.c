@@ -25,12 +25,12 @@ static void deliver(struct session *s, struct message *m)
     struct ws_conn *c = s->context;
     if (m->kind != MESSAGE_PUBLISHED || c->closing)
         return;
-    conn_send_message(c, m, message_encoding(m, MESSAGE_WS_JSON, ws_encode_message));
+    ws_conn_send_message(c, m, message_encoding(m, MESSAGE_WS_JSON, ws_encode_message));
 }
 
 static void close_session(struct session *s)
 {
-    conn_close(s->context, WS_CLOSE_KILLED, "killed by an operator");
+    ws_conn_close(s->context, WS_CLOSE_KILLED, "killed by an operator");
 }
 
 static const struct session_ops ws_session_ops = {.deliver = deliver, .close = close_session};
@@ -63,7 +63,7 @@ static struct session *open_session(struct ws_conn *c)
                        laddr);
 }
 
-struct ws_conn *conn_new(struct ws *w, struct lws *wsi, bool authenticated)
+struct ws_conn *ws_conn_new(struct ws *w, struct lws *wsi, bool authenticated)
 {
     struct ws_conn *c = mem_calloc(sizeof *c);
     c->ws = w;
@@ -99,7 +99,7 @@ static void drop_queue(struct ws_conn *c)
     c->head = c->cap = 0;
 }
 
-void conn_free(struct ws_conn *c)
+void ws_conn_free(struct ws_conn *c)
 {
     if (c->prev)
         c->prev->next = c->next;
@@ -136,7 +136,7 @@ static bool make_room(struct ws_conn *c, size_t bytes)
     size_t most_bytes = (size_t)setting(c, CONFIG_WS_QUEUE_BYTES);
     if (c->queued < most && c->queue_bytes + bytes <= most_bytes)
         return true;
-    if (!conn_flush(c))
+    if (!ws_conn_flush(c))
         return false;
     return c->queued < most && c->queue_bytes + bytes <= most_bytes;
 }
@@ -158,11 +158,11 @@ static bool may_send(struct ws_conn *c, size_t bytes)
     if (make_room(c, bytes))
         return true;
     engine_count(c->ws->engine, COUNTER_OUTPUT_LIMIT_CLOSED, 1);
-    conn_close(c, WS_CLOSE_SLOW, "too slow");
+    ws_conn_close(c, WS_CLOSE_SLOW, "too slow");
     return false;
 }
 
-void conn_send_message(struct ws_conn *c, struct message *m, struct bytes frame)
+void ws_conn_send_message(struct ws_conn *c, struct message *m, struct bytes frame)
 {
     if (!may_send(c, frame.n))
         return;
@@ -170,7 +170,7 @@ void conn_send_message(struct ws_conn *c, struct message *m, struct bytes frame)
     send_piece(c, (struct ws_piece){.message = m, .frame = frame});
 }
 
-void conn_send_copy(struct ws_conn *c, struct bytes frame)
+void ws_conn_send_copy(struct ws_conn *c, struct bytes frame)
 {
     if (!may_send(c, frame.n))
         return;
@@ -194,7 +194,7 @@ static void gather(struct ws_conn *c, struct buf *out)
     }
 }
 
-bool conn_flush(struct ws_conn *c)
+bool ws_conn_flush(struct ws_conn *c)
 {
     struct buf *out = &c->ws->out;
     while (c->queued && !lws_send_pipe_choked(c->wsi)) {
@@ -210,7 +210,7 @@ bool conn_flush(struct ws_conn *c)
     return true;
 }
 
-void conn_close(struct ws_conn *c, enum ws_close_code code, const char *reason)
+void ws_conn_close(struct ws_conn *c, enum ws_close_code code, const char *reason)
 {
     if (c->closing)
         return;
@@ -225,7 +225,7 @@ void conn_close(struct ws_conn *c, enum ws_close_code code, const char *reason)
 /* ---- limits -----------------------------------------------------------------------------------
  */
 
-bool conn_take_op(struct ws_conn *c)
+bool ws_conn_take_op(struct ws_conn *c)
 {
     uint64_t rate = (uint64_t)setting(c, CONFIG_WS_OPS_PER_SECOND), now_ms = clock_wall_ms();
     if (rate == 0)
@@ -236,7 +236,7 @@ bool conn_take_op(struct ws_conn *c)
     c->tokens_at_ms = now_ms;
     if (c->tokens < 1000) {
         if (++c->refused > REFUSALS_MAX)
-            conn_close(c, WS_CLOSE_TOO_MANY, "too many ops");
+            ws_conn_close(c, WS_CLOSE_TOO_MANY, "too many ops");
         return false;
     }
     c->tokens -= 1000;
@@ -248,21 +248,21 @@ static void sweep_open(struct ws_conn *c, uint64_t now_ms)
 {
     if (!c->session->authenticated &&
         now_ms >= c->opened_at_ms + (uint64_t)setting(c, CONFIG_WS_AUTH_SECONDS) * 1000) {
-        conn_close(c, WS_CLOSE_UNAUTHENTICATED, "no credentials in time");
+        ws_conn_close(c, WS_CLOSE_UNAUTHENTICATED, "no credentials in time");
         return;
     }
     if (c->pinged_at_ms && c->heard_at_ms >= c->pinged_at_ms)
         c->pinged_at_ms = 0;
     if (c->pinged_at_ms) {
         if (now_ms >= c->pinged_at_ms + (uint64_t)setting(c, CONFIG_WS_PONG_SECONDS) * 1000)
-            conn_close(c, WS_CLOSE_NO_PONG, "no pong");
+            ws_conn_close(c, WS_CLOSE_NO_PONG, "no pong");
     } else if (now_ms >= c->heard_at_ms + (uint64_t)setting(c, CONFIG_WS_PING_SECONDS) * 1000) {
         c->pinged_at_ms = now_ms;
-        conn_send_copy(c, bytes_of(ping_frame, sizeof ping_frame - 1));
+        ws_conn_send_copy(c, bytes_of(ping_frame, sizeof ping_frame - 1));
     }
 }
 
-void conn_sweep(struct ws_conn *c, uint64_t now_ms)
+void ws_conn_sweep(struct ws_conn *c, uint64_t now_ms)
 {
     if (!c->closing)
         sweep_open(c, now_ms);

@@ -60,23 +60,23 @@ struct ws_conn {
     unsigned refused;              /* ops in a row beyond the rate */
 };
 
-struct ws_conn *conn_new(struct ws *w, struct lws *wsi, bool authenticated);
-void conn_free(struct ws_conn *c);
+struct ws_conn *ws_conn_new(struct ws *w, struct lws *wsi, bool authenticated);
+void ws_conn_free(struct ws_conn *c);
 
 /* Queues a frame; beyond the bounds the connection closes as too slow. */
-void conn_send_message(struct ws_conn *c, struct message *m, struct bytes frame);
-void conn_send_copy(struct ws_conn *c, struct bytes frame);
+void ws_conn_send_message(struct ws_conn *c, struct message *m, struct bytes frame);
+void ws_conn_send_copy(struct ws_conn *c, struct bytes frame);
 /* Writes what the socket takes. False: the connection has broken. */
-bool conn_flush(struct ws_conn *c);
+bool ws_conn_flush(struct ws_conn *c);
 
 /* Closes once what is queued has gone (at once for a slow one). `reason` is a literal. The first
  * call counts. */
-void conn_close(struct ws_conn *c, enum ws_close_code code, const char *reason);
+void ws_conn_close(struct ws_conn *c, enum ws_close_code code, const char *reason);
 
 /* May one more op run now? */
-bool conn_take_op(struct ws_conn *c);
+bool ws_conn_take_op(struct ws_conn *c);
 
 /* Once a second: pings, and who has been silent for too long. */
-void conn_sweep(struct ws_conn *c, uint64_t now_ms);
+void ws_conn_sweep(struct ws_conn *c, uint64_t now_ms);
 
 #endif

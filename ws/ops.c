@@ -55,7 +55,7 @@ static void end_reply(struct call *o)
 {
     json_close_object(&o->w);
     ws_frame_text(&o->ws->reply);
-    conn_send_copy(o->conn, buf_bytes(&o->ws->reply));
+    ws_conn_send_copy(o->conn, buf_bytes(&o->ws->reply));
     o->ended = true;
 }
 
@@ -283,7 +283,7 @@ static void op_auth(struct call *o)
     }
     if (!ws_is_password(o->ws, token)) {
         fail(o, "wrong-credentials", false, "the token is wrong");
-        conn_close(o->conn, WS_CLOSE_UNAUTHENTICATED, "wrong credentials");
+        ws_conn_close(o->conn, WS_CLOSE_UNAUTHENTICATED, "wrong credentials");
         return;
     }
     o->conn->session->authenticated = true;
@@ -373,7 +373,7 @@ void ws_handle(struct ws_conn *c, struct bytes text)
     if (!message)
         fail(&o, error.too_large ? "too-large" : "bad-json", false, "%s at byte %zu", error.reason,
              error.offset);
-    else if (!conn_take_op(c))
+    else if (!ws_conn_take_op(c))
         fail(&o, "too-many-requests", true, "more ops than allowed in a second");
     else
         run_op(&o);

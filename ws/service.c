@@ -1,7 +1,10 @@
 /* The door's thread: libwebsockets' context without a listening port, and its callback. */
 #include "ws/service.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "ws/conn.h"
@@ -70,11 +73,11 @@ static int on_receive(struct ws *w, struct ws_conn *c, const void *in, size_t n)
     if (first)
         buf_clear(&c->in);
     if (lws_frame_is_binary(c->wsi)) {
-        conn_close(c, WS_CLOSE_PROTOCOL, "messages are text");
+        ws_conn_close(c, WS_CLOSE_PROTOCOL, "messages are text");
         return 0;
     }
     if (c->in.n + n > (size_t)config_int(w->config, CONFIG_WS_MAX_MESSAGE)) {
-        conn_close(c, WS_CLOSE_TOO_LARGE, "message too large");
+        ws_conn_close(c, WS_CLOSE_TOO_LARGE, "message too large");
         return 0;
     }
     if (first && last) {
@@ -94,7 +97,7 @@ static int on_receive(struct ws *w, struct ws_conn *c, const void *in, size_t n)
 
 static int on_writable(struct ws_conn *c)
 {
-    if (!conn_flush(c))
+    if (!ws_conn_flush(c))
         return -1;
     if (!c->closing || c->queued)
         return 0;
@@ -108,7 +111,7 @@ static void on_tick(lws_sorted_usec_list_t *sul)
     struct ws *w = lws_container_of(sul, struct ws, tick);
     uint64_t now_ms = clock_wall_ms();
     for (struct ws_conn *c = w->conns; c; c = c->next)
-        conn_sweep(c, now_ms);
+        ws_conn_sweep(c, now_ms);
     lws_sul_schedule(w->context, 0, &w->tick, on_tick, TICK_US);
 }
 
@@ -123,8 +126,11 @@ static void take_adopted(struct ws *w)
     w->adopted = NULL;
     w->nadopted = w->adopted_cap = 0;
     pthread_mutex_unlock(&w->lock);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        int on = 1; /* libwebsockets leaves Nagle's delay on for sockets that it adopts */
+        setsockopt(taken[i], IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         lws_adopt_socket_vhost(w->vhost, taken[i]); /* closes what it does not take */
+    }
     mem_free(taken);
 }
 
@@ -152,7 +158,7 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     case LWS_CALLBACK_HTTP:
         return answer_refusal(w, wsi, "426 Upgrade Required", "only WebSocket is served here");
     case LWS_CALLBACK_ESTABLISHED:
-        slot->conn = conn_new(w, wsi, slot->with_token);
+        slot->conn = ws_conn_new(w, wsi, slot->with_token);
         return 0;
     case LWS_CALLBACK_RECEIVE:
         return on_receive(w, slot->conn, in, n);
@@ -163,7 +169,7 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
         return on_writable(slot->conn);
     case LWS_CALLBACK_CLOSED:
         if (slot->conn)
-            conn_free(slot->conn);
+            ws_conn_free(slot->conn);
         slot->conn = NULL;
         return 0;
     default:
@@ -215,7 +221,7 @@ static void say_goodbye(struct ws *w)
     for (struct ws_conn *c = w->conns; c; c = c->next) {
         unsigned char out[LWS_PRE + sizeof frame];
         memcpy(out + LWS_PRE, frame, sizeof frame);
-        if (conn_flush(c) && !lws_send_pipe_choked(c->wsi))
+        if (ws_conn_flush(c) && !lws_send_pipe_choked(c->wsi))
             lws_write(c->wsi, out + LWS_PRE, sizeof frame, LWS_WRITE_RAW);
     }
 }
