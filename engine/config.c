@@ -78,12 +78,13 @@ static bool parse_number(const struct directive *d, struct bytes value, int64_t 
     case KIND_ENUM:
         if (enum_index(d, value, v))
             return true;
-        buf_printf(error, "%s: argument must be one of: %s", d->name, enum_words(d));
+        buf_printf(error, "%s: argument(s) must be one of the following: %s", d->name, enum_words(d));
         return false;
     default:
         if (!(d->kind == KIND_BYTES ? parse_size(value, v) : num_parse_int(value, v))) {
-            buf_printf(error, "%s: argument must be a %s", d->name,
-                       d->kind == KIND_BYTES ? "memory value" : "number");
+            buf_printf(error, "%s: %s", d->name,
+                       d->kind == KIND_BYTES ? "argument must be a memory value"
+                                             : "argument couldn't be parsed into an integer");
             return false;
         }
         if (*v >= d->min && *v <= d->max)

@@ -143,7 +143,7 @@ static bool check_ids(struct exec *x, int from)
 {
     for (int i = from; i < x->argc; i++) {
         int64_t id;
-        if (!num_parse_int(x->argv[i], &id) || id < 1) {
+        if (!num_parse_int(x->argv[i], &id)) {
             reply_errorf(x->reply, ERROR_GENERIC, "Invalid client ID");
             return false;
         }
@@ -257,11 +257,11 @@ static void cmd_client_kill(struct exec *x)
             reply_errorf(x->reply, ERROR_GENERIC, "No such client");
         return;
     }
-    if (x->argc % 2) {
-        reply_error(x->reply, ERROR_SYNTAX);
-        return;
-    }
     for (int i = 2; i < x->argc; i += 2) {
+        if (i + 1 == x->argc) {
+            reply_error(x->reply, ERROR_SYNTAX);
+            return;
+        }
         if (!kill_option(x, i, &f))
             return;
     }
@@ -368,11 +368,24 @@ static void cmd_client_getredir(struct exec *x)
     reply_int(x->reply, -1); /* there is no client-side tracking, so nothing is redirected */
 }
 
+/* True, and answered, where more arguments stand than `most`. */
+static bool too_many(struct exec *x, int most)
+{
+    if (x->argc <= most)
+        return false;
+    reply_errorf(x->reply, ERROR_ARITY,
+                 "unknown subcommand or wrong number of arguments for '%.*s'. Try CLIENT HELP.",
+                 (int)x->argv[1].n, x->argv[1].p);
+    return true;
+}
+
 /* No command blocks yet, so no client is ever waiting. */
 static void cmd_client_unblock(struct exec *x)
 {
     int64_t id;
-    if (x->argc > 4 || (x->argc == 4 && !exec_is(x, 3, "TIMEOUT") && !exec_is(x, 3, "ERROR"))) {
+    if (too_many(x, 4))
+        return;
+    if (x->argc == 4 && !exec_is(x, 3, "TIMEOUT") && !exec_is(x, 3, "ERROR")) {
         reply_errorf(x->reply, ERROR_SYNTAX, "CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
         return;
     }
@@ -386,8 +399,10 @@ static void cmd_client_pause(struct exec *x)
 {
     int64_t ms;
     bool writes_only = x->argc == 4 && exec_is(x, 3, "WRITE");
-    if (x->argc > 4 || (x->argc == 4 && !writes_only && !exec_is(x, 3, "ALL"))) {
-        reply_error(x->reply, ERROR_SYNTAX);
+    if (too_many(x, 4))
+        return;
+    if (x->argc == 4 && !writes_only && !exec_is(x, 3, "ALL")) {
+        reply_errorf(x->reply, ERROR_SYNTAX, "CLIENT PAUSE mode must be WRITE or ALL");
         return;
     }
     if (!num_parse_int(x->argv[2], &ms)) {

@@ -1,4 +1,6 @@
 /* CONFIG: directives read and changed at run time. */
+#include <strings.h>
+
 #include "commands/exec.h"
 #include "internal.h"
 
@@ -9,22 +11,29 @@ struct listing {
     size_t n;
 };
 
-/* Is the directive matched by any of the patterns? */
-static bool matched(const struct exec *x, const char *name)
+static bool is_pattern(struct bytes s)
+{
+    return memchr(s.p, '*', s.n) || memchr(s.p, '?', s.n) || memchr(s.p, '[', s.n);
+}
+
+/* The first argument that the directive is matched by; NULL where there is none. */
+static const struct bytes *matching(const struct exec *x, const char *name)
 {
     for (int i = 2; i < x->argc; i++) {
         if (bytes_glob(x->argv[i], bytes_str(name), true))
-            return true;
+            return &x->argv[i];
     }
-    return false;
+    return NULL;
 }
 
+/* A name that was asked for is answered as it was written, as Redis does. */
 static void reply_if_matched(const char *name, struct bytes value, void *ctx)
 {
     struct listing *l = ctx;
-    if (!matched(l->x, name))
+    const struct bytes *asked = matching(l->x, name);
+    if (!asked)
         return;
-    reply_text(l->x->reply, name);
+    reply_bulk(l->x->reply, is_pattern(*asked) ? bytes_str(name) : *asked);
     reply_bulk(l->x->reply, value);
     l->n++;
 }
@@ -61,6 +70,43 @@ static void reply_set_failed(struct exec *x, int i, const struct buf *error)
                      (int)x->argv[i].n, x->argv[i].p, (int)(error->n - skip), error->p + skip);
 }
 
+static void ignore_value(const char *name, struct bytes value, void *ctx)
+{
+    (void)name;
+    (void)value;
+    (*(size_t *)ctx)++;
+}
+
+static bool same_name(struct bytes a, struct bytes b)
+{
+    return a.n == b.n && strncasecmp(a.p, b.p, a.n) == 0;
+}
+
+/* Names are looked at before values: each is known, and stands once. */
+static bool check_names(struct exec *x)
+{
+    for (int i = 2; i < x->argc; i += 2) {
+        size_t n = 0;
+        if (!is_pattern(x->argv[i]))
+            config_each(x->engine->config, x->argv[i], ignore_value, &n);
+        if (n == 0) {
+            reply_errorf(x->reply, ERROR_GENERIC,
+                         "Unknown option or number of arguments for CONFIG SET - '%.*s'",
+                         (int)x->argv[i].n, x->argv[i].p);
+            return false;
+        }
+        for (int k = 2; k < i; k += 2) {
+            if (same_name(x->argv[k], x->argv[i])) {
+                reply_errorf(x->reply, ERROR_GENERIC,
+                             "CONFIG SET failed (possibly related to argument '%.*s') - duplicate parameter",
+                             (int)x->argv[i].n, x->argv[i].p);
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 /* Sets every pair, or none: all are checked first. */
 static void cmd_config_set(struct exec *x)
 {
@@ -70,9 +116,11 @@ static void cmd_config_set(struct exec *x)
     bool given = false, ok = true;
     int i;
     if (x->argc % 2) {
-        reply_errorf(x->reply, ERROR_ARITY, "wrong number of arguments for 'config|set' command");
+        reply_error(x->reply, ERROR_SYNTAX);
         return;
     }
+    if (!check_names(x))
+        return;
     buf_init(&error);
     for (i = 2; ok && i < x->argc; i += 2) {
         ok = config_check(c, x->argv[i], x->argv[i + 1], true, &error);
