@@ -67,7 +67,7 @@ static void reply_set_failed(struct exec *x, int i, const struct buf *error)
                      (int)x->argv[i].n, x->argv[i].p);
     else
         reply_errorf(x->reply, ERROR_GENERIC, "CONFIG SET failed (possibly related to argument '%.*s') - %.*s",
-                     (int)x->argv[i].n, x->argv[i].p, (int)(error->n - skip), error->p + skip);
+                     (int)(skip - 2), error->p, (int)(error->n - skip), error->p + skip);
 }
 
 static void ignore_value(const char *name, struct bytes value, void *ctx)
