@@ -210,12 +210,12 @@ static enum memcached_result parse_line(struct memcached_parser *p, struct bytes
     p->noreply = false;
     p->keys = NULL;
     p->nkeys = 0;
-    if (memchr(line.p, '\0', line.n))
-        return fail(p, BAD_FORMAT);
     split(p, line);
     const struct verb *v = p->nwords ? find_verb(p->words[0]) : NULL;
     if (!v || p->nwords < v->least || (v->most && p->nwords > v->most))
         return fail(p, "ERROR");
+    if (memchr(line.p, '\0', line.n))
+        return fail(p, BAD_FORMAT);
     p->verb = v->verb;
     p->name = v->word;
     return v->parse(p);

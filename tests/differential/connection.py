@@ -69,6 +69,17 @@ class Connection:
                 return b"".join(chunks), True
             chunks.append(data)
 
+    def read_some(self, quiet):
+        """One piece of what comes within `quiet` seconds, empty where nothing does; and whether the server closed."""
+        self.sock.settimeout(quiet)
+        try:
+            data = self.sock.recv(1 << 18)
+        except socket.timeout:
+            return b"", False
+        except OSError:
+            return b"", True
+        return data, not data
+
     def batch(self, encoded):
         """Sends encoded commands and returns the bytes of their replies."""
         ask, answer = self.sentinel()

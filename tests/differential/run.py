@@ -1,11 +1,11 @@
 #!/usr/bin/python3
-"""atrium against Debian's redis-server, byte by byte, and against tables of expected replies.
+"""atrium against Debian's redis-server and memcached, byte by byte, and against tables of expected replies.
 
     run.py [--seed N] [--count N] [--family NAME] [--self] [--known] [--table NAME]
            [--fault N] [--atrium PROGRAM]
 
-ATRIUM_PORT and ATRIUM_HTTP_PORT name a running atrium; else `--atrium` (build/atrium) is started. All databases
-of it are emptied. The reference is a redis-server of this run's own. --self compares that with another of its
+ATRIUM_PORT, ATRIUM_HTTP_PORT and ATRIUM_MEMCACHED_PORT name a running atrium; else `--atrium` (build/atrium) is
+started. All databases of it are emptied. The references are a redis-server and a memcached of this run's own. --self compares that with another of its
 kind, which must agree; --fault N falsifies a reply every N pieces, which must be found. The same seed gives the
 same commands. Exit status 1 on a difference; the last line counts."""
 
@@ -18,6 +18,7 @@ import traceback
 
 import cases
 import compare
+import memcached
 import pubsub
 import raw
 import resp
@@ -106,7 +107,7 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=200000)
-    parser.add_argument("--family", action="append", help="%s, pubsub, raw, cases or tables" % ", ".join(FAMILIES))
+    parser.add_argument("--family", action="append", help="%s, pubsub, raw, cases, tables or memcached" % ", ".join(FAMILIES))
     parser.add_argument("--self", action="store_true", help="redis-server against redis-server")
     parser.add_argument("--known", action="store_true", help="leave out commands that atrium does not list")
     parser.add_argument("--table", default="", help="only the tables whose file's name begins so")
@@ -116,21 +117,22 @@ def parse_arguments():
 
 
 def start(options):
-    """The ports of the two sides, the HTTP port or None, and the processes to stop."""
+    """The ports of the two sides, those of the other doors or None, and the processes to stop."""
     started = [servers.start_redis()]
-    http_port = None
+    doors = {"http": None, "memcached": None}
     if options.self:
         started.append(servers.start_redis())
         port = started[1].port
     elif os.environ.get("ATRIUM_PORT"):
         port = int(os.environ["ATRIUM_PORT"])
-        http_port = int(os.environ.get("ATRIUM_HTTP_PORT") or 0) or None
+        doors = {door: int(os.environ.get("ATRIUM_%s_PORT" % door.upper()) or 0) or None for door in doors}
     else:
         started.append(servers.start_atrium(os.path.abspath(options.atrium)))
-        port, http_port = started[1].port, started[1].http_port
+        port = started[1].port
+        doors = {"http": started[1].http_port, "memcached": started[1].memcached_port}
     if options.fault:
         port = servers.FaultProxy(port, options.fault).port
-    return (port, started[0].port), http_port, started
+    return (port, started[0].port), doors, started
 
 
 def guarded(part, name, report, *args):
@@ -141,8 +143,8 @@ def guarded(part, name, report, *args):
         report.difference(name + " broke off", traceback.format_exc().splitlines)
 
 
-def compare_all(options, ports, http_port, report):
-    wanted = options.family or list(FAMILIES) + ["pubsub", "raw", "cases", "tables"]
+def compare_all(options, ports, doors, report):
+    wanted = options.family or list(FAMILIES) + ["pubsub", "raw", "cases", "tables", "memcached"]
     accepted = compare.Accepted(os.path.join(HERE, "differences.txt"))
     step = Lockstep(ports, accepted)
     generated = [FAMILIES[name] for name in FAMILIES if name in wanted]
@@ -158,7 +160,9 @@ def compare_all(options, ports, http_port, report):
         if name in wanted:
             guarded(others[name], name, report, ports, options.seed, accepted, report)
     if "tables" in wanted and not options.self:
-        guarded(tables.run, "tables", report, ports[0], http_port, report, options.table)
+        guarded(tables.run, "tables", report, ports[0], doors["http"], report, options.table)
+    if "memcached" in wanted and doors["memcached"]:
+        guarded(memcached.run, "memcached", report, doors["memcached"], options.seed, options.count // 10, report)
     for reason, times in sorted(accepted.used.items()):
         print("accepted %6d times: %s" % (times, reason))
 
@@ -166,9 +170,9 @@ def compare_all(options, ports, http_port, report):
 def main():
     options = parse_arguments()
     report = Report()
-    ports, http_port, started = start(options)
+    ports, doors, started = start(options)
     try:
-        compare_all(options, ports, http_port, report)
+        compare_all(options, ports, doors, report)
     finally:
         for server in started:
             server.stop()

@@ -55,10 +55,10 @@ def start_redis():
 
 
 def start_atrium(program):
-    port, http_port = free_port(), free_port()
-    argv = [program, "--port", str(port), "--http-port", str(http_port), "--memcached-port", "0"]
+    port, http_port, memcached_port = free_port(), free_port(), free_port()
+    argv = [program, "--port", str(port), "--http-port", str(http_port), "--memcached-port", str(memcached_port)]
     server = Process(argv, port, tempfile.mkdtemp(prefix="differential-"))
-    server.http_port = http_port
+    server.http_port, server.memcached_port = http_port, memcached_port
     return server
 
 
