@@ -1,7 +1,6 @@
 #include "ds/slab.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/mem.h"
 
@@ -27,9 +26,19 @@ static uint32_t units_of(size_t bytes)
     return (uint32_t)((bytes + SLAB_UNIT - 1) / SLAB_UNIT);
 }
 
+/* A free block, in its first unit. */
+struct free_block {
+    uint8_t mark, spare;
+    uint16_t units;
+    uint32_t next;
+};
+
+_Static_assert(sizeof(struct free_block) == SLAB_UNIT, "a free block fits the least record");
+
 static void push(struct slab *s, uint32_t handle, uint32_t units)
 {
-    memcpy(slab_at(s, handle), &s->free[units], sizeof s->free[units]);
+    struct free_block *b = slab_at(s, handle);
+    *b = (struct free_block){SLAB_FREE, 0, (uint16_t)units, s->free[units]};
     s->free[units] = handle;
     s->free_units += units;
 }
@@ -37,9 +46,22 @@ static void push(struct slab *s, uint32_t handle, uint32_t units)
 static uint32_t pop(struct slab *s, uint32_t units)
 {
     uint32_t handle = s->free[units];
-    memcpy(&s->free[units], slab_at(s, handle), sizeof s->free[units]);
+    s->free[units] = ((const struct free_block *)slab_at(s, handle))->next;
     s->free_units -= units;
     return handle;
+}
+
+uint32_t slab_free_block(const struct slab *s, uint32_t handle)
+{
+    const struct free_block *b = slab_at(s, handle);
+    return b->mark == SLAB_FREE ? b->units : 0;
+}
+
+void slab_drop_chunk(struct slab *s, uint32_t i)
+{
+    mem_free(s->chunk[i]);
+    s->chunk[i] = NULL;
+    s->dropped++;
 }
 
 /* Takes a larger free block apart; 0 where there is none. */
@@ -81,7 +103,7 @@ static void grow_first(struct slab *s, uint32_t units)
 
 static void add_chunk(struct slab *s)
 {
-    if (s->chunks == UINT32_MAX / SLAB_CHUNK_UNITS)
+    if (s->chunks == INT32_MAX / SLAB_CHUNK_UNITS)
         mem_exhausted((size_t)SLAB_CHUNK_UNITS * SLAB_UNIT);
     if (s->top < limit(s))
         push(s, s->top, limit(s) - s->top);
@@ -131,7 +153,8 @@ void slab_free(struct slab *s, uint32_t handle, size_t bytes)
 
 size_t slab_mem_bytes(const struct slab *s)
 {
-    return sizeof *s + s->chunks_cap * sizeof *s->chunk + (size_t)limit(s) * SLAB_UNIT;
+    return sizeof *s + s->chunks_cap * sizeof *s->chunk +
+           ((size_t)limit(s) - (size_t)s->dropped * SLAB_CHUNK_UNITS) * SLAB_UNIT;
 }
 
 void slab_check(const struct slab *s)
@@ -143,7 +166,9 @@ void slab_check(const struct slab *s)
                 handle / SLAB_CHUNK_UNITS != (handle + units - 1) / SLAB_CHUNK_UNITS)
                 abort();
             free_units += units;
-            memcpy(&handle, slab_at(s, handle), sizeof handle);
+            if (slab_free_block(s, handle) != units)
+                abort();
+            handle = ((const struct free_block *)slab_at(s, handle))->next;
         }
     }
     if (free_units != s->free_units || free_units + s->used_units + 1 != s->top)

@@ -6,7 +6,9 @@
  * word links it) and is taken again by the next record of that size, or split for a smaller one
  * before a new chunk is asked for.
  *
- * The slab keeps no sizes: the owner names a record's bytes when it frees it.
+ * The slab keeps no sizes of records: the owner names a record's bytes when it frees it. An owner
+ * whose records never begin with SLAB_FREE can walk a slab from unit 1 to `top`, since it knows the
+ * sizes of its own.
  *
  * Invariants (slab_check): used + free units = units handed out so far; free blocks lie below
  * `top`, inside one chunk. Complexity: O(1). Memory: rounding to 8 bytes, 1.1 KiB of list heads.
@@ -23,12 +25,15 @@
 #define SLAB_UNITS_MAX   272u
 #define SLAB_BYTES_MAX   (SLAB_UNITS_MAX * SLAB_UNIT) /* of one record */
 
+#define SLAB_FREE 0xFF /* the first byte of a free block */
+
 struct slab {
     uint8_t **chunk;
     uint32_t chunks, chunks_cap;
     uint32_t first_units; /* in the first chunk, while it grows */
     uint32_t top;         /* the next unit that was never handed out */
     uint32_t used_units, free_units;
+    uint32_t dropped;                  /* chunks given back */
     uint32_t free[SLAB_UNITS_MAX + 1]; /* lists by size in units */
 };
 
@@ -36,7 +41,7 @@ void slab_init(struct slab *s);
 /* Frees everything at once. */
 void slab_release(struct slab *s);
 
-/* Room for 1..SLAB_BYTES_MAX bytes, not cleared. Aborts above 32 GiB. */
+/* Room for 1..SLAB_BYTES_MAX bytes, not cleared. Aborts above 16 GiB. */
 uint32_t slab_alloc(struct slab *s, size_t bytes);
 void slab_free(struct slab *s, uint32_t handle, size_t bytes);
 
@@ -50,6 +55,12 @@ static inline bool slab_same_block(size_t a, size_t b)
 {
     return (a + SLAB_UNIT - 1) / SLAB_UNIT == (b + SLAB_UNIT - 1) / SLAB_UNIT;
 }
+
+/* Units of the free block at `handle`, 0 where a record is there. */
+uint32_t slab_free_block(const struct slab *s, uint32_t handle);
+/* Gives the memory of chunk i back: no record is in it any more, and nothing is allocated from this
+ * slab again. */
+void slab_drop_chunk(struct slab *s, uint32_t i);
 
 size_t slab_mem_bytes(const struct slab *s);
 /* Aborts where an invariant is broken (tests). O(free blocks). */

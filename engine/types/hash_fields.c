@@ -13,8 +13,18 @@ struct due_entry {
     uint32_t handle;
 } __attribute__((packed, aligned(4)));
 
+/* The slab is worth moving from when it has as many chunks, most of them free. */
+#define MOVE_CHUNKS_MIN 4
+/* Blocks looked at with each write while records move. */
+#define MOVE_BLOCKS 16
+
+#define SIDE 0x80000000u
+
 struct hash_fields {
-    struct slab slab;
+    struct slab slab; /* records are made here */
+    struct slab old;  /* they come from here, where `moved` > 0 */
+    uint32_t moved;
+    uint32_t side; /* the top bit of handles into slab: 0 or SIDE */
     struct handle_table table;
     struct due_entry *heap;
     uint32_t heap_n, heap_cap;
@@ -26,7 +36,8 @@ struct hash_fields {
 
 static uint8_t *record(const struct hash_fields *f, uint32_t handle)
 {
-    return slab_at(&f->slab, handle);
+    const struct slab *s = (handle & SIDE) == f->side ? &f->slab : &f->old;
+    return slab_at(s, handle & ~SIDE);
 }
 
 static uint64_t hash_of(const void *ctx, uint32_t handle)
@@ -48,7 +59,7 @@ static uint32_t room_for(struct hash_fields *f, uint8_t flags, size_t field_n, s
         *outside = mem_alloc(field_n + value_n);
         f->outside_bytes += field_n + value_n;
     }
-    return slab_alloc(&f->slab, record_bytes_for(flags, field_n, value_n));
+    return slab_alloc(&f->slab, record_bytes_for(flags, field_n, value_n)) | f->side;
 }
 
 static void drop(struct hash_fields *f, uint32_t handle)
@@ -58,7 +69,8 @@ static void drop(struct hash_fields *f, uint32_t handle)
         f->outside_bytes -= record_outside_bytes(r);
         mem_free((void *)record_parts(r));
     }
-    slab_free(&f->slab, handle, record_bytes(r));
+    struct slab *s = (handle & SIDE) == f->side ? &f->slab : &f->old;
+    slab_free(s, handle & ~SIDE, record_bytes(r));
 }
 
 /* ---- the order of deadlines: a 4-ary heap
@@ -184,6 +196,58 @@ uint64_t hash_fields_first_deadline(const struct hash_fields *f)
     return f->heap_n > 0 ? f->heap[0].when : 0;
 }
 
+/* ---- moving to a new slab ----------------------------------------------------------------------
+ */
+
+static void start_moving(struct hash_fields *f)
+{
+    f->old = f->slab;
+    slab_init(&f->slab);
+    f->side ^= SIDE;
+    f->moved = 1;
+}
+
+static void move_record(struct hash_fields *f, uint32_t from)
+{
+    uint32_t old = from | (f->side ^ SIDE);
+    size_t n = record_bytes(record(f, old));
+    uint32_t handle = slab_alloc(&f->slab, n) | f->side;
+    uint8_t *r = memcpy(record(f, handle), record(f, old), n);
+    handle_table_replace(&f->table, hash_of(f, handle), old, handle);
+    if (r[0] & RECORD_DEADLINE)
+        f->heap[record_heap_at(r)].handle = handle;
+}
+
+/* Takes one block of the old slab, free or not, and gives back the chunk that ends with it. */
+static void move_block(struct hash_fields *f)
+{
+    uint32_t at = f->moved, chunk = at / SLAB_CHUNK_UNITS;
+    uint32_t units = slab_free_block(&f->old, at);
+    if (units == 0) {
+        units = (uint32_t)((record_bytes(slab_at(&f->old, at)) + SLAB_UNIT - 1) / SLAB_UNIT);
+        move_record(f, at);
+    }
+    f->moved += units;
+    if (f->moved / SLAB_CHUNK_UNITS != chunk)
+        slab_drop_chunk(&f->old, chunk);
+}
+
+/* After a write: begins or goes on. Handles are not valid after it. */
+static void maintain(struct hash_fields *f)
+{
+    if (f->moved == 0) {
+        if (f->slab.free_units > f->slab.used_units && f->slab.chunks >= MOVE_CHUNKS_MIN)
+            start_moving(f);
+        return;
+    }
+    for (int i = 0; i < MOVE_BLOCKS && f->moved < f->old.top; i++)
+        move_block(f);
+    if (f->moved >= f->old.top) {
+        slab_release(&f->old);
+        f->moved = 0;
+    }
+}
+
 /* ---- fields -----------------------------------------------------------------------------------
  */
 
@@ -209,6 +273,7 @@ void hash_fields_add(struct hash_fields *f, struct bytes field, struct bytes val
     record_write(record(f, handle), flags, field, value, expire_at_ms, outside);
     handle_table_insert(&f->table, hash_bytes(field), handle);
     heap_follow(f, NOT_IN_HEAP, handle);
+    maintain(f);
 }
 
 /* The record anew in another layout, under another handle; value NULL: the same. */
@@ -227,6 +292,7 @@ static void rebuild(struct hash_fields *f, uint32_t old, const struct bytes *val
     uint32_t heap_at = heap_place_of(from);
     drop(f, old);
     heap_follow(f, heap_at, handle);
+    maintain(f);
 }
 
 /* Does a record with the new value and deadline fill the same block in the same layout? */
@@ -270,6 +336,7 @@ void hash_fields_remove(struct hash_fields *f, uint32_t handle)
     heap_forget(f, record(f, handle));
     handle_table_erase(&f->table, hash_of(f, handle), handle);
     drop(f, handle);
+    maintain(f);
 }
 
 /* ---- the whole --------------------------------------------------------------------------------
@@ -279,6 +346,7 @@ struct hash_fields *hash_fields_new(size_t expected)
 {
     struct hash_fields *f = mem_calloc(sizeof *f);
     slab_init(&f->slab);
+    slab_init(&f->old);
     handle_table_init(&f->table, expected, hash_of, same_field, f);
     return f;
 }
@@ -304,6 +372,7 @@ void hash_fields_free(struct hash_fields *f)
         each(f, free_outside, f);
     handle_table_release(&f->table);
     slab_release(&f->slab);
+    slab_release(&f->old);
     mem_free(f->heap);
     mem_free(f);
 }
@@ -334,8 +403,8 @@ size_t hash_fields_count(const struct hash_fields *f)
 
 size_t hash_fields_mem_bytes(const struct hash_fields *f)
 {
-    return sizeof *f + slab_mem_bytes(&f->slab) + handle_table_mem_bytes(&f->table) +
-           f->heap_cap * sizeof *f->heap + f->outside_bytes;
+    return sizeof *f + slab_mem_bytes(&f->slab) + slab_mem_bytes(&f->old) +
+           handle_table_mem_bytes(&f->table) + f->heap_cap * sizeof *f->heap + f->outside_bytes;
 }
 
 uint64_t hash_fields_scan(const struct hash_fields *f, uint64_t cursor, hash_fields_visit *visit,
@@ -368,6 +437,8 @@ static void check_record(uint32_t handle, void *ctx)
     t->records++;
     t->outside += record_outside_bytes(r);
     if (hash_fields_find(t->f, record_field(r)) != handle)
+        abort();
+    if ((handle & SIDE) != t->f->side && (handle & ~SIDE) < t->f->moved)
         abort();
     if (r[0] & RECORD_DEADLINE) {
         uint32_t at = record_heap_at(r);

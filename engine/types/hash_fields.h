@@ -13,13 +13,16 @@
  * a deadline: `heap at` is its place in the order of deadlines, a 4-ary heap of (deadline, handle)
  * in which fields without one cost nothing.
  *
+ * Once more of the slab is free than in use, the records move to a new one, a few with each write,
+ * and the old chunks are given back as they empty: memory follows the number of fields down. The
+ * top bit of a handle tells in which of the two slabs its record is.
+ *
  * Invariants (hash_fields_check):
  *  1. the table holds each record once, under the hash of its field;
  *  2. heap entry i is no later than its children 4i+1 .. 4i+4, and names a record whose deadline it
  * has and whose `heap at` is i; every record with a deadline is in the heap.
  *
- * Handles are valid until the record is replaced, given or freed of a deadline, or removed: those
- * functions may move it. 0 is no handle. */
+ * Handles are valid until the next write. 0 is no handle. */
 #ifndef ATRIUM_TYPES_HASH_FIELDS_H
 #define ATRIUM_TYPES_HASH_FIELDS_H
 

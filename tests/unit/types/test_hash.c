@@ -334,6 +334,43 @@ START_TEST(samples_are_distinct_and_visible)
 }
 END_TEST
 
+/* Half of what comes in gets a deadline, so that records of both kinds move. */
+START_TEST(memory_follows_the_fields_down)
+{
+    struct hash *h = hash_new();
+    struct hash_write w = at(1);
+    struct hash_item item;
+    char name[32], value[100];
+    memset(value, 'v', sizeof value);
+    for (size_t i = 0; i < 20000; i++) {
+        w.expire_at_ms = i % 2 ? 1000 + i : 0;
+        hash_set(h, bytes_of(name, (size_t)sprintf(name, "f%zu", i)), bytes_of(value, i % 100), &w);
+    }
+    size_t full = hash_mem_bytes(h);
+    for (size_t i = 0; i < 19000; i++) {
+        size_t k = i * 7919 % 20000;
+        hash_del(h, bytes_of(name, (size_t)sprintf(name, "f%zu", k)), 1);
+        if (i % 1000 == 0)
+            hash_check(h);
+    }
+    hash_check(h);
+    ck_assert_uint_eq(hash_length(h, 1), 1000);
+    ck_assert_uint_lt(hash_mem_bytes(h), full / 4);
+    for (size_t i = 0; i < 20000; i++) {
+        size_t k = i * 7919 % 20000;
+        bool there = hash_get(h, bytes_of(name, (size_t)sprintf(name, "f%zu", k)), 1, &item);
+        ck_assert_int_eq(there, i >= 19000);
+        if (there) {
+            ck_assert(bytes_eq(item.value, bytes_of(value, k % 100)));
+            ck_assert_uint_eq(item.expire_at_ms, k % 2 ? 1000 + k : 0);
+        }
+    }
+    ck_assert_uint_eq(hash_expire_some(h, 100000, SIZE_MAX), 500);
+    hash_check(h);
+    hash_free(h);
+}
+END_TEST
+
 START_TEST(a_scan_sees_all)
 {
     struct hash *h = numbered(2000);
@@ -358,6 +395,7 @@ Suite *suite_hash(void)
     tcase_add_test(t, encodings_change_at_the_limits);
     tcase_add_test(t, increments_keep_deadlines_and_refuse);
     tcase_add_test(t, samples_are_distinct_and_visible);
+    tcase_add_test(t, memory_follows_the_fields_down);
     tcase_add_test(t, a_scan_sees_all);
     suite_add_tcase(s, t);
     return s;
