@@ -40,8 +40,9 @@ def spec_text(spec):
     return repr(flags) + " ".join(resp.render(items[k]) for k in sorted(items))
 
 
-def command_rows(connections, accepted, report):
-    """COMMAND INFO of every command and subcommand that both know."""
+def command_rows(ports, _, accepted, report):
+    """COMMAND INFO of every command that both know."""
+    connections = [Connection(port) for port in ports]
     common = set.intersection(*(names_of(reply) for reply in call_both(connections, "COMMAND", "LIST")))
     for name in sorted(common):
         rows = [reply[1][0] for reply in call_both(connections, "COMMAND", "INFO", name)]
@@ -59,6 +60,8 @@ def command_rows(connections, accepted, report):
             report.difference("COMMAND INFO " + name.decode(), lambda: lines)
         else:
             report.passed += 1
+    for connection in connections:
+        connection.close()
 
 
 PASSWORD_SCRIPTS = [
@@ -72,7 +75,7 @@ PASSWORD_SCRIPTS = [
 PASSWORD_BYTES = [b"*11\r\n", b"*2\r\n$16385\r\n", b"*10\r\n$3\r\nGET\r\n", b"PING\r\n", b"*2\r\n$4\r\nECHO\r\n$16384\r\n" + b"x" * 16384 + b"\r\n"]
 
 
-def with_password(ports, accepted, report):
+def with_password(ports, _, accepted, report):
     """Fresh connections to servers that ask for a password, and the limits before it is given."""
     masters = [Connection(port) for port in ports]
     if any(reply[0] != "+" for reply in call_both(masters, "CONFIG", "SET", "requirepass", "secret")):
@@ -109,7 +112,10 @@ def exchange(ports, data, title, accepted, report):
 
 
 def plain(reply):
-    """HELLO's answer differs by version and id, COMMAND COUNT's and CLIENT ID's are numbers of the server's own."""
+    """HELLO's answer differs by version and id, COMMAND COUNT's and CLIENT ID's are numbers of the server's own; later
+    versions added the protocol to what HELLO proposes."""
+    if reply[0] == "-":
+        return "-", reply[1].replace(b"HELLO <proto> AUTH", b"HELLO AUTH")
     if reply[0] in "*%" and reply[1] and reply[1][0][1] == b"server":
         return ("hello", reply[0])
     return (reply[0], b"0") if reply[0] == ":" else reply
@@ -171,13 +177,3 @@ def read_marks(listener, count):
         if closed or not more:
             frames += [("*", [("$", b"pmessage"), ("$", b""), ("$", b"mark"), ("$", b"")])] * count
     return frames
-
-
-def run(ports, seed, accepted, report):
-    connections = [Connection(port) for port in ports]
-    command_rows(connections, accepted, report)
-    for connection in connections:
-        connection.close()
-    with_password(ports, accepted, report)
-    keyspace_events(ports, seed, accepted, report)
-    print("%-12s %7d so far" % ("cases", report.passed), flush=True)

@@ -30,6 +30,13 @@ from lockstep import EPOCH, PSEUDO, Difference, Lockstep, Pair, with_companions
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SHOWN = 40
+PARTS = {
+    "pubsub": pubsub.run,
+    "raw": raw.run,
+    "commands": cases.command_rows,
+    "password": cases.with_password,
+    "events": cases.keyspace_events,
+}
 
 
 class Report:
@@ -107,7 +114,7 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=200000)
-    parser.add_argument("--family", action="append", help="%s, pubsub, raw, cases, tables or memcached" % ", ".join(FAMILIES))
+    parser.add_argument("--family", action="append", help=", ".join([*FAMILIES, *PARTS, "tables", "memcached"]))
     parser.add_argument("--self", action="store_true", help="redis-server against redis-server")
     parser.add_argument("--known", action="store_true", help="leave out commands that atrium does not list")
     parser.add_argument("--table", default="", help="only the tables whose file's name begins so")
@@ -144,7 +151,7 @@ def guarded(part, name, report, *args):
 
 
 def compare_all(options, ports, doors, report):
-    wanted = options.family or list(FAMILIES) + ["pubsub", "raw", "cases", "tables", "memcached"]
+    wanted = options.family or list(FAMILIES) + list(PARTS) + ["tables", "memcached"]
     accepted = compare.Accepted(os.path.join(HERE, "differences.txt"))
     step = Lockstep(ports, accepted)
     generated = [FAMILIES[name] for name in FAMILIES if name in wanted]
@@ -155,10 +162,10 @@ def compare_all(options, ports, doors, report):
         if not family_run(step, family, options.count * share // shares, rng, report, options.known):
             return
         print("%-12s %7d so far, %.1f s" % (family.name, report.passed, time.monotonic() - began), flush=True)
-    others = {"pubsub": pubsub.run, "raw": raw.run, "cases": cases.run}
-    for name in others:
+    for name, part in PARTS.items():
         if name in wanted:
-            guarded(others[name], name, report, ports, options.seed, accepted, report)
+            guarded(part, name, report, ports, options.seed, accepted, report)
+            print("%-12s %7d so far" % (name, report.passed), flush=True)
     if "tables" in wanted and not options.self:
         guarded(tables.run, "tables", report, ports[0], doors["http"], report, options.table)
     if "memcached" in wanted and doors["memcached"]:
