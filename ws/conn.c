@@ -10,7 +10,8 @@
 #define CLOSE_PATIENCE_MS 5000  /* a socket that takes no close frame for so long is cut */
 #define REFUSALS_MAX      100   /* ops beyond the rate, in a row, before the connection closes */
 
-static const char ping_frame[] = "\x89\x00";
+/* With a payload: libwebsockets tells of no pong that is empty. */
+static const char ping_frame[] = "\x89\x04ping";
 
 static int64_t setting(const struct ws_conn *c, enum config_id id)
 {

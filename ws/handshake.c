@@ -147,11 +147,18 @@ static const char *refuse(const char *status, const char *why, const char **reas
     return status;
 }
 
-const char *ws_check_handshake(struct ws *w, struct lws *wsi, bool *with_token, const char **reason)
+bool ws_bears_token(struct ws *w, struct lws *wsi)
 {
     struct bytes bearer = {0}, token;
     bool bears;
-    *with_token = false;
+    return read_subprotocols(w, wsi, &bears, &bearer) && bears && decode_token(w, bearer, &token) &&
+           ws_is_password(w, token);
+}
+
+const char *ws_check_handshake(struct ws *w, struct lws *wsi, const char **reason)
+{
+    struct bytes bearer = {0};
+    bool bears;
     if (!bytes_eq(header(w, wsi, WSI_TOKEN_GET_URI), BYTES(PATH)))
         return refuse("404 Not Found", "WebSocket is served at " PATH, reason);
     if (!bytes_eq(header(w, wsi, WSI_TOKEN_VERSION), BYTES("13")))
@@ -162,10 +169,9 @@ const char *ws_check_handshake(struct ws *w, struct lws *wsi, bool *with_token, 
         return refuse("403 Forbidden", "pages of this origin may not connect (ws-origins)", reason);
     if (!read_subprotocols(w, wsi, &bears, &bearer))
         return refuse("400 Bad Request", "the subprotocol served is " SUBPROTOCOL, reason);
-    if (bears && !(decode_token(w, bearer, &token) && ws_is_password(w, token)))
+    if (bears && !ws_bears_token(w, wsi))
         return refuse("401 Unauthorized", "the bearer token is wrong", reason);
     if (is_full(w))
         return refuse("503 Service Unavailable", "max number of clients reached", reason);
-    *with_token = bears;
     return NULL;
 }

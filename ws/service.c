@@ -45,17 +45,12 @@ static int answer_refusal(struct ws *w, struct lws *wsi, const char *status, con
     return -1;
 }
 
-static int on_upgrade(struct ws *w, struct lws *wsi, struct slot *slot)
+static int on_upgrade(struct ws *w, struct lws *wsi)
 {
     const char *reason = "";
-    bool with_token = false;
-    const char *refusal = ws_check_handshake(w, wsi, &with_token, &reason);
+    const char *refusal = ws_check_handshake(w, wsi, &reason);
     arena_clear(&w->arena);
-    if (refusal)
-        return answer_refusal(w, wsi, refusal, reason);
-    if (slot)
-        slot->with_token = with_token;
-    return 0;
+    return refusal ? answer_refusal(w, wsi, refusal, reason) : 0;
 }
 
 /* ---- messages in ------------------------------------------------------------------------------
@@ -154,7 +149,11 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
         mailbox_drain(w->mailbox);
         return 0;
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
-        return on_upgrade(w, wsi, slot);
+        return on_upgrade(w, wsi);
+    case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION: /* the slot is there from here on */
+        slot->with_token = ws_bears_token(w, wsi);
+        arena_clear(&w->arena);
+        return 0;
     case LWS_CALLBACK_HTTP:
         return answer_refusal(w, wsi, "426 Upgrade Required", "only WebSocket is served here");
     case LWS_CALLBACK_ESTABLISHED:

@@ -43,11 +43,11 @@ void ws_handle(struct ws_conn *c, struct bytes text);
 /* MESSAGE_WS_JSON. */
 message_encode_fn ws_encode_message;
 
-/* Looks at a request that asks for an upgrade. NULL: it may be; *with_token tells whether it
- * brought the right credential. Else the HTTP status line's end ("403 Forbidden"), and *reason in
- * words. */
-const char *ws_check_handshake(struct ws *w, struct lws *wsi, bool *with_token,
-                               const char **reason);
+/* Looks at a request that asks for an upgrade. NULL: it may be; else the HTTP status line's end
+ * ("403 Forbidden"), and *reason in words. */
+const char *ws_check_handshake(struct ws *w, struct lws *wsi, const char **reason);
+/* Does the request bring the right credential among its subprotocols? */
+bool ws_bears_token(struct ws *w, struct lws *wsi);
 
 /* Is it the password (or is none set)? In time that does not depend on how much of it is right. */
 bool ws_is_password(struct ws *w, struct bytes token);
