@@ -47,10 +47,14 @@ static void raise_descriptor_limit(const struct config *c)
 static void print_doors(const struct config *c)
 {
     int resp = (int)config_int(c, CONFIG_PORT);
+    int memcached = (int)config_int(c, CONFIG_MEMCACHED_PORT);
     int http = (int)config_int(c, CONFIG_HTTP_PORT);
     printf("atrium %s is ready\n", ATRIUM_VERSION);
     if (resp)
         printf("  RESP       127.0.0.1:%-6d redis-cli -p %d SET greeting hello\n", resp, resp);
+    if (memcached)
+        printf("  memcached  127.0.0.1:%-6d printf 'get greeting\\r\\nquit\\r\\n' | nc localhost %d\n",
+               memcached, memcached);
     if (http)
         printf("  HTTP       127.0.0.1:%-6d curl localhost:%d/v1/keys/greeting\n", http, http);
     fflush(stdout);
