@@ -10,6 +10,9 @@
 
 #define TIMER_PERIOD_MS  100
 #define EXPIRE_SLICE_US  50
+/* While more is due than one turn removes, turns are this long and follow each other sooner. */
+#define EXPIRE_TURN_US  50000
+#define BUSY_PERIOD_MS  25
 
 /* ---- threads ---------------------------------------------------------------------------------- */
 
@@ -75,24 +78,36 @@ void engine_reset_counters(struct engine *e)
 
 /* ---- the timer: active expiry ------------------------------------------------------------------ */
 
+/* Rounds over the shards until nothing is due or the turn is over; true where more is left. */
+static bool expire_due(struct engine *e, struct gate_word *word)
+{
+    uint64_t until_us = clock_mono_us() + EXPIRE_TURN_US;
+    size_t done;
+    do {
+        gate_pass(keyspace_gate(e->ks), word);
+        done = keyspace_expire_cycle(e->ks, EXPIRE_SLICE_US);
+        gate_exit(word);
+    } while (done > 0 && clock_mono_us() < until_us);
+    return done > 0;
+}
+
 static void *timer_main(void *arg)
 {
     struct engine *e = arg;
     struct engine_thread *th = engine_thread(e);
+    bool busy = false;
     pthread_mutex_lock(&e->timer_lock);
     while (!e->timer_stop) {
         struct timespec until;
         clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += TIMER_PERIOD_MS * 1000000L;
+        until.tv_nsec += (busy ? BUSY_PERIOD_MS : TIMER_PERIOD_MS) * 1000000L;
         until.tv_sec += until.tv_nsec / 1000000000L;
         until.tv_nsec %= 1000000000L;
         pthread_cond_timedwait(&e->timer_wake, &e->timer_lock, &until);
         if (e->timer_stop)
             break;
         pthread_mutex_unlock(&e->timer_lock);
-        gate_pass(keyspace_gate(e->ks), th->gate_word);
-        keyspace_expire_cycle(e->ks, EXPIRE_SLICE_US);
-        gate_exit(th->gate_word);
+        busy = expire_due(e, th->gate_word);
         memcached_flush_due(e);
         mem_used_bytes(); /* keeps the peak current */
         pthread_mutex_lock(&e->timer_lock);

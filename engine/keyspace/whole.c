@@ -172,7 +172,7 @@ void keyspace_swap_gated(struct keyspace *ks, unsigned a, unsigned b)
 
 /* Work between two looks at the clock. */
 #define EXPIRE_BATCH 16
-#define FIELDS_BATCH 64
+#define FIELDS_BATCH 32
 
 static size_t expire_key(struct keyspace *ks, struct shard *sh, unsigned db, struct wheel_node *node)
 {
@@ -214,8 +214,8 @@ static size_t expire_slice(struct keyspace *ks, struct shard *sh, unsigned db, u
                            uint64_t until_us)
 {
     struct slice *s = sh->db[db];
-    size_t done = 0;
-    for (size_t turn = 1;; turn++) {
+    size_t done = 0, look_at = EXPIRE_BATCH;
+    for (;;) {
         struct wheel_node *node = wheel_pop_due(&s->deadlines, now_ms);
         if (node) {
             done += expire_key(ks, sh, db, node);
@@ -225,8 +225,11 @@ static size_t expire_slice(struct keyspace *ks, struct shard *sh, unsigned db, u
                 return done;
             done += expire_fields(ks, sh, db, node, now_ms);
         }
-        if (turn % EXPIRE_BATCH == 0 && clock_mono_us() >= until_us)
+        if (done < look_at)
+            continue;
+        if (clock_mono_us() >= until_us)
             return done;
+        look_at = done + EXPIRE_BATCH;
     }
 }
 
