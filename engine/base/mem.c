@@ -11,6 +11,10 @@
 
 #ifdef ATRIUM_JEMALLOC
 #include <jemalloc/jemalloc.h>
+
+/* jemalloc reads it at start: its own thread gives freed pages back to the system after a second, also when the
+ * thread that freed them sleeps. */
+const char *malloc_conf = "background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:0";
 #else
 /* Sanitizer runtimes define it; weak, so that a plain build without jemalloc links too. */
 size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
