@@ -1,0 +1,312 @@
+/* Sorted sets: union, intersection and difference of several, replied or stored.
+ *
+ * The result is built as a sorted set of its own. Union adds each source in turn, O(N log N) in all members;
+ * intersection walks the smallest source and asks the others, O(N K); difference walks the first. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "commands/zset_args.h"
+
+enum aggregate { SUM, MIN, MAX };
+
+struct sources {
+    struct zset **z; /* NULL: the key is missing */
+    double *weight;
+    size_t n;
+    unsigned first_key; /* the ordinal of the first source */
+    enum aggregate aggregate;
+    bool with_scores;
+    int options_at;
+};
+
+/* ---- parsing -------------------------------------------------------------------------------------------- */
+
+static bool parse_weights(struct exec *x, int at, struct sources *s)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        if (!num_parse_double(x->argv[at + (int)i], &s->weight[i])) {
+            reply_errorf(x->reply, ERROR_NOT_FLOAT, "weight value is not a float");
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool parse_aggregate(struct exec *x, int at, struct sources *s)
+{
+    static const char *const words[] = {"SUM", "MIN", "MAX"};
+    for (int i = 0; i < 3; i++) {
+        if (exec_is(x, at, words[i])) {
+            s->aggregate = (enum aggregate)i;
+            return true;
+        }
+    }
+    reply_error(x->reply, ERROR_SYNTAX);
+    return false;
+}
+
+/* WEIGHTS, AGGREGATE (not for a difference), WITHSCORES (not where the result is stored). */
+static bool parse_options(struct exec *x, struct sources *s, bool weighted, bool stores)
+{
+    for (int i = s->options_at; i < x->argc; i++) {
+        int left = x->argc - i - 1;
+        if (weighted && exec_is(x, i, "WEIGHTS") && (size_t)left >= s->n) {
+            if (!parse_weights(x, i + 1, s))
+                return false;
+            i += (int)s->n;
+        } else if (weighted && exec_is(x, i, "AGGREGATE") && left >= 1) {
+            if (!parse_aggregate(x, ++i, s))
+                return false;
+        } else if (!stores && exec_is(x, i, "WITHSCORES")) {
+            s->with_scores = true;
+        } else {
+            reply_error(x->reply, ERROR_SYNTAX);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* numkeys at argument `at`; the sources' sets are looked up, types checked. */
+static bool find_sources(struct exec *x, int at, struct sources *s)
+{
+    int64_t n;
+    if (!exec_int(x, at, &n))
+        return false;
+    if (n < 1) {
+        reply_errorf(x->reply, ERROR_GENERIC, "at least 1 input key is needed for '%s' command",
+                     x->cmd->row->name);
+        return false;
+    }
+    if (n > x->argc - at - 1) {
+        reply_error(x->reply, ERROR_SYNTAX);
+        return false;
+    }
+    s->n = (size_t)n;
+    s->first_key = (unsigned)at - 1;
+    s->options_at = at + 1 + (int)n;
+    s->z = exec_alloc(x, s->n * sizeof(struct zset *));
+    s->weight = exec_alloc(x, s->n * sizeof *s->weight);
+    for (size_t i = 0; i < s->n; i++) {
+        s->weight[i] = 1;
+        if (!zset_read(x, s->first_key + (unsigned)i, &s->z[i]))
+            return false;
+    }
+    return true;
+}
+
+/* ---- computing ------------------------------------------------------------------------------------------ */
+
+static double weigh(double score, double weight)
+{
+    double v = score * weight;
+    return isnan(v) ? 0 : v;
+}
+
+static double combine(enum aggregate how, double a, double b)
+{
+    if (how == MIN)
+        return a < b ? a : b;
+    if (how == MAX)
+        return a > b ? a : b;
+    double v = a + b;
+    return isnan(v) ? 0 : v; /* inf and -inf */
+}
+
+static struct zset *unite(struct exec *x, const struct sources *s)
+{
+    struct zset *out = zset_new();
+    struct zset_iter it;
+    struct zset_item item;
+    for (size_t i = 0; i < s->n; i++) {
+        if (!s->z[i])
+            continue;
+        zset_iter_init(&it, s->z[i], 0, false);
+        while (zset_iter_next(&it, &item)) {
+            double v = weigh(item.score, s->weight[i]), old;
+            if (zset_score(out, item.member, &old))
+                v = combine(s->aggregate, old, v);
+            zset_add(out, zset_limits_of(x), item.member, &v, 0);
+        }
+    }
+    return out;
+}
+
+/* The source of fewest members; s->n where some source is missing, so that nothing is common. */
+static size_t smallest(const struct sources *s)
+{
+    size_t best = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        if (!s->z[i])
+            return s->n;
+        if (zset_length(s->z[i]) < zset_length(s->z[best]))
+            best = i;
+    }
+    return best;
+}
+
+/* Is the member in every source? *v is its aggregated score. */
+static bool common(const struct sources *s, struct bytes member, double *v)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        double score;
+        if (!zset_score(s->z[i], member, &score))
+            return false;
+        score = weigh(score, s->weight[i]);
+        *v = i ? combine(s->aggregate, *v, score) : score;
+    }
+    return true;
+}
+
+static struct zset *intersect(struct exec *x, const struct sources *s)
+{
+    struct zset *out = zset_new();
+    struct zset_iter it;
+    struct zset_item item;
+    size_t from = smallest(s);
+    if (from == s->n)
+        return out;
+    zset_iter_init(&it, s->z[from], 0, false);
+    while (zset_iter_next(&it, &item)) {
+        double v;
+        if (common(s, item.member, &v))
+            zset_add(out, zset_limits_of(x), item.member, &v, 0);
+    }
+    return out;
+}
+
+static struct zset *subtract(struct exec *x, const struct sources *s)
+{
+    struct zset *out = zset_new();
+    struct zset_iter it;
+    struct zset_item item;
+    if (!s->z[0])
+        return out;
+    zset_iter_init(&it, s->z[0], 0, false);
+    while (zset_iter_next(&it, &item)) {
+        double score;
+        size_t i = 1;
+        while (i < s->n && !(s->z[i] && zset_score(s->z[i], item.member, &score)))
+            i++;
+        if (i == s->n)
+            zset_add(out, zset_limits_of(x), item.member, &item.score, 0);
+    }
+    return out;
+}
+
+/* ---- commands -------------------------------------------------------------------------------------------- */
+
+typedef struct zset *algebra_fn(struct exec *x, const struct sources *s);
+
+static void run_reply(struct exec *x, algebra_fn *compute, bool weighted)
+{
+    struct sources s = {0};
+    if (!find_sources(x, 1, &s) || !parse_options(x, &s, weighted, false))
+        return;
+    struct zset *out = compute(x, &s);
+    zset_reply_span(x, out, 0, zset_length(out), false, s.with_scores);
+    zset_free(out);
+}
+
+static void run_store(struct exec *x, algebra_fn *compute, bool weighted)
+{
+    struct sources s = {0};
+    if (!find_sources(x, 2, &s) || !parse_options(x, &s, weighted, true))
+        return;
+    zset_store(x, 0, compute(x, &s), x->cmd->row->name);
+}
+
+static void cmd_zunion(struct exec *x)
+{
+    run_reply(x, unite, true);
+}
+
+static void cmd_zinter(struct exec *x)
+{
+    run_reply(x, intersect, true);
+}
+
+static void cmd_zdiff(struct exec *x)
+{
+    run_reply(x, subtract, false);
+}
+
+static void cmd_zunionstore(struct exec *x)
+{
+    run_store(x, unite, true);
+}
+
+static void cmd_zinterstore(struct exec *x)
+{
+    run_store(x, intersect, true);
+}
+
+static void cmd_zdiffstore(struct exec *x)
+{
+    run_store(x, subtract, false);
+}
+
+/* Counts the common members, up to limit (0: all). */
+static int64_t count_common(const struct sources *s, int64_t limit)
+{
+    struct zset_iter it;
+    struct zset_item item;
+    size_t from = smallest(s);
+    int64_t n = 0;
+    if (from == s->n)
+        return 0;
+    zset_iter_init(&it, s->z[from], 0, false);
+    while ((!limit || n < limit) && zset_iter_next(&it, &item)) {
+        double v;
+        n += common(s, item.member, &v);
+    }
+    return n;
+}
+
+/* ZINTERCARD numkeys key ... [LIMIT n] */
+static void cmd_zintercard(struct exec *x)
+{
+    struct option o[] = {{"LIMIT", 0, 1, true, 0}, {0}};
+    struct sources s = {0};
+    int64_t n, limit = 0;
+    if (!num_parse_int(x->argv[1], &n) || n < 1) {
+        reply_errorf(x->reply, ERROR_GENERIC, "numkeys should be greater than 0");
+        return;
+    }
+    if (n > x->argc - 2) {
+        reply_errorf(x->reply, ERROR_GENERIC, "Number of keys can't be greater than number of args");
+        return;
+    }
+    if (!exec_options(x, 2 + (int)n, o))
+        return;
+    if (o[0].at && (!num_parse_int(x->argv[o[0].at + 1], &limit) || limit < 0)) {
+        reply_errorf(x->reply, ERROR_GENERIC, "LIMIT can't be negative");
+        return;
+    }
+    if (find_sources(x, 1, &s))
+        reply_int(x->reply, count_common(&s, limit));
+}
+
+#define Z        "sortedset"
+#define G        "sorted_set"
+#define COUNTED  "@1:numkeys:RO+ACCESS"
+#define STORED   "@1:0/1:OW+UPDATE ; @2:numkeys:RO+ACCESS"
+#define WEIGHTED "[WEIGHTS weight ...] [AGGREGATE (SUM | MIN | MAX)]"
+
+const struct command_row zset_algebra_commands[] = {
+    {"zdiff", cmd_zdiff, -3, "readonly", Z, COUNTED, "6.2.0", G, "numkeys key ... [WITHSCORES]",
+     "Returns the members of the first sorted set that are in none of the others."},
+    {"zdiffstore", cmd_zdiffstore, -4, "write,denyoom", Z, STORED, "6.2.0", G,
+     "destination numkeys key ...", "Stores the difference of sorted sets in a key."},
+    {"zinter", cmd_zinter, -3, "readonly", Z, COUNTED, "6.2.0", G,
+     "numkeys key ... " WEIGHTED " [WITHSCORES]", "Returns the members that all sorted sets have."},
+    {"zintercard", cmd_zintercard, -3, "readonly", Z, COUNTED, "7.0.0", G, "numkeys key ... [LIMIT limit]",
+     "Counts the members that all sorted sets have."},
+    {"zinterstore", cmd_zinterstore, -4, "write,denyoom", Z, STORED, "2.0.0", G,
+     "destination numkeys key ... " WEIGHTED, "Stores the intersection of sorted sets in a key."},
+    {"zunion", cmd_zunion, -3, "readonly", Z, COUNTED, "6.2.0", G,
+     "numkeys key ... " WEIGHTED " [WITHSCORES]", "Returns the members that any of the sorted sets has."},
+    {"zunionstore", cmd_zunionstore, -4, "write,denyoom", Z, STORED, "2.0.0", G,
+     "destination numkeys key ... " WEIGHTED, "Stores the union of sorted sets in a key."},
+    {0},
+};

@@ -1,0 +1,280 @@
+/* Sorted sets: adding, removing, popping. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "commands/zset_args.h"
+
+/* ---- ZADD and ZINCRBY ------------------------------------------------------------------------------------ */
+
+struct zadd {
+    unsigned flags;
+    bool changed; /* CH */
+    int at;       /* the first score */
+    int n;        /* pairs */
+    double *scores;
+};
+
+static void zadd_flags(const struct exec *x, struct zadd *a)
+{
+    static const struct {
+        const char *word;
+        unsigned flag;
+    } words[] = {{"NX", ZSET_NX}, {"XX", ZSET_XX}, {"GT", ZSET_GT}, {"LT", ZSET_LT}, {"INCR", ZSET_INCR}};
+    for (a->at = 2; a->at < x->argc; a->at++) {
+        size_t i = 0, n = sizeof words / sizeof *words;
+        while (i < n && !exec_is(x, a->at, words[i].word))
+            i++;
+        if (i < n)
+            a->flags |= words[i].flag;
+        else if (exec_is(x, a->at, "CH"))
+            a->changed = true;
+        else
+            break;
+    }
+}
+
+static const char *zadd_conflict(const struct zadd *a)
+{
+    unsigned f = a->flags;
+    if (f & ZSET_NX && f & ZSET_XX)
+        return "XX and NX options at the same time are not compatible";
+    if ((f & ZSET_GT && f & ZSET_LT) || (f & ZSET_NX && f & (ZSET_GT | ZSET_LT)))
+        return "GT, LT, and/or NX options at the same time are not compatible";
+    if (f & ZSET_INCR && a->n > 1)
+        return "INCR option supports a single increment-element pair";
+    return NULL;
+}
+
+static bool parse_zadd(struct exec *x, struct zadd *a)
+{
+    zadd_flags(x, a);
+    int left = x->argc - a->at;
+    if (left == 0 || left % 2) {
+        reply_error(x->reply, ERROR_SYNTAX);
+        return false;
+    }
+    a->n = left / 2;
+    const char *conflict = zadd_conflict(a);
+    if (conflict) {
+        reply_errorf(x->reply, ERROR_GENERIC, "%s", conflict);
+        return false;
+    }
+    a->scores = exec_alloc(x, (size_t)a->n * sizeof *a->scores);
+    for (int i = 0; i < a->n; i++) {
+        if (!exec_double(x, a->at + 2 * i, &a->scores[i]))
+            return false;
+    }
+    return true;
+}
+
+static void reply_nan(struct exec *x)
+{
+    reply_errorf(x->reply, ERROR_OVERFLOW, "resulting score is not a number (NaN)");
+}
+
+/* Adds every pair. Only the single pair of INCR can give no number, so an error changes nothing. */
+static void add_all(struct exec *x, const struct zadd *a, struct zset *z)
+{
+    int64_t added = 0, updated = 0;
+    bool fresh = z == NULL;
+    enum zset_result r = ZSET_NOTHING;
+    if (fresh)
+        z = zset_new();
+    for (int i = 0; i < a->n; i++) {
+        r = zset_add(z, zset_limits_of(x), x->argv[a->at + 2 * i + 1], &a->scores[i], a->flags);
+        added += r == ZSET_ADDED;
+        updated += r == ZSET_UPDATED;
+    }
+    if (fresh && zset_length(z))
+        exec_put_object(x, 0, TYPE_ZSET, z);
+    else if (fresh)
+        zset_free(z);
+    if (added || updated)
+        exec_changed(x, 0, EVENT_ZSET, a->flags & ZSET_INCR ? "zincr" : "zadd");
+    if (r == ZSET_NAN)
+        reply_nan(x);
+    else if (!(a->flags & ZSET_INCR))
+        reply_int(x->reply, a->changed ? added + updated : added);
+    else if (r == ZSET_NOTHING)
+        reply_null(x->reply);
+    else
+        reply_double(x->reply, a->scores[0]);
+}
+
+static void cmd_zadd(struct exec *x)
+{
+    struct zadd a = {0};
+    struct zset *z;
+    if (parse_zadd(x, &a) && zset_write(x, 0, &z))
+        add_all(x, &a, z);
+}
+
+static void cmd_zincrby(struct exec *x)
+{
+    double by;
+    struct zset *z;
+    struct zadd a = {.flags = ZSET_INCR, .at = 2, .n = 1, .scores = &by};
+    if (exec_double(x, 2, &by) && zset_write(x, 0, &z))
+        add_all(x, &a, z);
+}
+
+/* ---- removing ----------------------------------------------------------------------------------------------- */
+
+static void cmd_zrem(struct exec *x)
+{
+    struct zset *z;
+    int64_t n = 0;
+    if (!zset_write(x, 0, &z))
+        return;
+    for (int i = 2; z && i < x->argc; i++)
+        n += zset_remove(z, x->argv[i]);
+    if (n)
+        zset_removed(x, 0, z, "zrem");
+    reply_int(x->reply, n);
+}
+
+static void remove_span(struct exec *x, struct zset *z, size_t from, size_t to)
+{
+    zset_remove_span(z, from, to);
+    if (to > from)
+        zset_removed(x, 0, z, x->cmd->row->name);
+    reply_int(x->reply, (int64_t)(to - from));
+}
+
+static void cmd_zremrangebyrank(struct exec *x)
+{
+    int64_t start, stop;
+    size_t from, to;
+    struct zset *z;
+    if (!zset_parse_ranks(x, 2, 3, &start, &stop) || !zset_write(x, 0, &z))
+        return;
+    zset_clip_ranks(start, stop, z ? zset_length(z) : 0, &from, &to);
+    remove_span(x, z, from, to);
+}
+
+static void cmd_zremrangebyscore(struct exec *x)
+{
+    struct zset_score_range range;
+    size_t from = 0, to = 0;
+    struct zset *z;
+    if (!zset_parse_scores(x, 2, 3, &range) || !zset_write(x, 0, &z))
+        return;
+    if (z)
+        zset_score_span(z, &range, &from, &to);
+    remove_span(x, z, from, to);
+}
+
+static void cmd_zremrangebylex(struct exec *x)
+{
+    struct zset_lex_bound min, max;
+    size_t from = 0, to = 0;
+    struct zset *z;
+    if (!zset_parse_lex(x, 2, 3, &min, &max) || !zset_write(x, 0, &z))
+        return;
+    if (z)
+        zset_lex_span(z, &min, &max, &from, &to);
+    remove_span(x, z, from, to);
+}
+
+/* ---- popping ----------------------------------------------------------------------------------------------- */
+
+/* Removes up to n from one end, replying each by `reply_one`. */
+static void pop(struct exec *x, unsigned k, struct zset *z, size_t n, bool max, bool paired)
+{
+    size_t len = zset_length(z), from = max ? len - n : 0;
+    struct zset_iter it;
+    struct zset_item item;
+    zset_iter_init(&it, z, max ? len - 1 : 0, max);
+    for (size_t i = 0; i < n && zset_iter_next(&it, &item); i++) {
+        if (paired)
+            reply_array(x->reply, 2);
+        reply_bulk(x->reply, item.member);
+        reply_double(x->reply, item.score);
+    }
+    zset_remove_span(z, from, from + n);
+    zset_removed(x, k, z, max ? "zpopmax" : "zpopmin");
+}
+
+static void cmd_zpop(struct exec *x)
+{
+    int64_t count = 1;
+    bool max = x->cmd->row->name[6] == 'x', paired = x->argc == 3 && x->reply->resp >= 3;
+    struct zset *z;
+    if (x->argc > 3) {
+        reply_error(x->reply, ERROR_SYNTAX);
+        return;
+    }
+    if (x->argc == 3 &&
+        !exec_int_in(x, 2, 0, INT64_MAX, "value is out of range, must be positive", &count))
+        return;
+    if (!zset_write(x, 0, &z))
+        return;
+    size_t n = z ? zset_length(z) : 0;
+    n = (uint64_t)count < n ? (size_t)count : n;
+    reply_array(x->reply, paired ? n : n * 2);
+    if (n)
+        pop(x, 0, z, n, max, paired);
+}
+
+/* ZMPOP numkeys key ... MIN|MAX [COUNT n] */
+static void cmd_zmpop(struct exec *x)
+{
+    int64_t keys, count = 1;
+    if (!num_parse_int(x->argv[1], &keys) || keys < 1) {
+        reply_errorf(x->reply, ERROR_GENERIC, "numkeys should be greater than 0");
+        return;
+    }
+    int at = keys < x->argc ? (int)keys + 2 : x->argc;
+    bool max = exec_is(x, at, "MAX"), counted = exec_is(x, at + 1, "COUNT") && at + 2 < x->argc;
+    if ((!max && !exec_is(x, at, "MIN")) || x->argc != at + 1 + 2 * counted) {
+        reply_error(x->reply, ERROR_SYNTAX);
+        return;
+    }
+    if (counted && (!num_parse_int(x->argv[at + 2], &count) || count < 1)) {
+        reply_errorf(x->reply, ERROR_GENERIC, "count should be greater than 0");
+        return;
+    }
+    for (unsigned k = 0; k < x->nkeys; k++) {
+        struct zset *z;
+        if (!zset_write(x, k, &z))
+            return;
+        if (!z)
+            continue;
+        size_t n = zset_length(z);
+        n = (uint64_t)count < n ? (size_t)count : n;
+        reply_array(x->reply, 2);
+        reply_bulk(x->reply, x->keys[k].name);
+        reply_array(x->reply, n);
+        pop(x, k, z, n, max, true);
+        return;
+    }
+    reply_null_array(x->reply);
+}
+
+#define Z   "sortedset"
+#define G   "sorted_set"
+#define ONE "@1:0/1:"
+
+const struct command_row zset_write_commands[] = {
+    {"zadd", cmd_zadd, -4, "write,denyoom,fast", Z, ONE "RW+UPDATE", "1.2.0", G,
+     "key [(NX | XX)] [(GT | LT)] [CH] [INCR] score member ...",
+     "Adds members to a sorted set or changes their scores."},
+    {"zincrby", cmd_zincrby, 4, "write,denyoom,fast", Z, ONE "RW+ACCESS+UPDATE", "1.2.0", G,
+     "key increment member", "Adds to a member's score."},
+    {"zmpop", cmd_zmpop, -4, "write", Z, "@1:numkeys:RW+ACCESS+DELETE", "7.0.0", G,
+     "numkeys key ... (MIN | MAX) [COUNT count]",
+     "Removes the members of lowest or highest score from the first sorted set that has any."},
+    {"zpopmax", cmd_zpop, -2, "write,fast", Z, ONE "RW+ACCESS+DELETE", "5.0.0", G, "key [count]",
+     "Removes and returns the members of highest score."},
+    {"zpopmin", cmd_zpop, -2, "write,fast", Z, ONE "RW+ACCESS+DELETE", "5.0.0", G, "key [count]",
+     "Removes and returns the members of lowest score."},
+    {"zrem", cmd_zrem, -3, "write,fast", Z, ONE "RW+DELETE", "1.2.0", G, "key member ...",
+     "Removes members."},
+    {"zremrangebylex", cmd_zremrangebylex, 4, "write", Z, ONE "RW+DELETE", "2.8.9", G, "key min max",
+     "Removes the members within a range of names; all scores are equal."},
+    {"zremrangebyrank", cmd_zremrangebyrank, 4, "write", Z, ONE "RW+DELETE", "2.0.0", G,
+     "key start stop", "Removes the members within a range of ranks."},
+    {"zremrangebyscore", cmd_zremrangebyscore, 4, "write", Z, ONE "RW+DELETE", "1.2.0", G, "key min max",
+     "Removes the members within a range of scores."},
+    {0},
+};
