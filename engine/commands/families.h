@@ -1,6 +1,7 @@
 /* The families of commands: X(array). Each is a `const struct command_row array[]` that ends in {0}, in the file
  * of the same name. Included by command.c. */
 X(string_commands)
+X(lcs_commands)
 X(counter_commands)
 X(quota_commands)
 X(connection_commands)

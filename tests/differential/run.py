@@ -167,7 +167,7 @@ def compare_all(options, ports, doors, report):
             guarded(part, name, report, ports, options.seed, accepted, report)
             print("%-12s %7d so far" % (name, report.passed), flush=True)
     if "tables" in wanted and not options.self:
-        guarded(tables.run, "tables", report, ports[0], doors["http"], report, options.table)
+        guarded(tables.run, "tables", report, ports, doors["http"], report, options.table)
     if "memcached" in wanted and doors["memcached"]:
         guarded(memcached.run, "memcached", report, doors["memcached"], options.seed, options.count // 10, report)
     for reason, times in sorted(accepted.used.items()):

@@ -6,6 +6,7 @@ replayed under RESP2, under RESP3, and through REST, where the answers must be e
     OK                      its reply, see notation.py
     2| [...]                the reply under RESP2 alone, where the general rule does not give it; 3| under RESP3 and REST
     ! sleep 20              milliseconds
+    ! reference             at the top: the table is replayed on the reference server too, which must agree
 """
 
 import glob
@@ -42,8 +43,9 @@ class Step:
 
 
 def read_table(path):
-    """The sections of a file: (title, steps), a step being a Step or a number of milliseconds to sleep."""
-    sections = []
+    """The sections of a file: (title, steps), a step being a Step or a number of milliseconds to sleep; and whether
+    the reference knows these commands too."""
+    sections, reference = [], False
     with open(path, encoding="utf-8") as lines:
         for number, line in enumerate(lines, 1):
             line = line.strip()
@@ -52,18 +54,20 @@ def read_table(path):
                 continue
             if line.startswith("== "):
                 sections.append((line[3:], []))
+            elif line == "! reference":
+                reference = True
             elif line.startswith("! sleep "):
                 sections[-1][1].append(int(line[8:]))
             elif line.startswith("> "):
                 sections[-1][1].append(Step(place, line[2:]))
             else:
                 sections[-1][1][-1].expect(line)
-    return sections
+    return sections, reference
 
 
 class RespDoor:
-    def __init__(self, port, protocol):
-        self.name, self.protocol = "RESP%d" % protocol, protocol
+    def __init__(self, port, protocol, name="RESP"):
+        self.name, self.protocol = "%s%d" % (name, protocol), protocol
         self.connection = Connection(port)
         self.connection.call("HELLO", protocol)
 
@@ -93,13 +97,14 @@ def replay(door, sections, report):
             report.difference("table %s %s" % (door.name, step.place), lambda: lines)
 
 
-def run(port, http_port, report, prefix):
-    doors = [RespDoor(port, 2), RespDoor(port, 3)]
+def run(ports, http_port, report, prefix):
+    doors = [RespDoor(ports[0], 2), RespDoor(ports[0], 3)]
     if http_port:
         doors.append(rest.RestDoor(http_port))
+    references = [RespDoor(ports[1], 2, "reference RESP"), RespDoor(ports[1], 3, "reference RESP")]
     for path in sorted(glob.glob(os.path.join(HERE, "tables", prefix + "*.txt"))):
-        sections = read_table(path)
-        for door in doors:
+        sections, stock = read_table(path)
+        for door in doors + (references if stock else []):
             try:
                 replay(door, sections, report)
             except (Closed, OSError) as why:
