@@ -45,6 +45,10 @@ $(BUILD)/atrium: $(BUILD)/atrium.o $(OBJ)
 $(BUILD)/unit: $(patsubst %.c,$(BUILD)/%.o,$(UNIT_SRC)) $(OBJ)
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS) -lcheck -lsubunit -lrt -lm
 
+# What http/pages.c takes into the program.
+DOCUMENTS := openapi/openapi.yaml
+$(BUILD)/http/pages.o: $(DOCUMENTS)
+
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -c -o $@ $<

@@ -1,0 +1,40 @@
+/* Documents that are part of the program: each is a file of the tree, taken into the binary when it
+ * is built. A new one is a DOCUMENT line, a row of `documents`, a route, and its file in the
+ * Makefile's DOCUMENTS. */
+#include "http/problem.h"
+#include "http/resources.h"
+#include "http/router.h"
+
+/* The file's bytes between name_start and name_end. */
+#define DOCUMENT(name, path)                                                                       \
+    extern const char name##_start[], name##_end[];                                                \
+    __asm__(".pushsection .rodata\n.global " #name "_start\n.global " #name "_end\n" #name         \
+            "_start:\n.incbin \"" path "\"\n" #name "_end:\n.popsection\n")
+
+DOCUMENT(openapi_yaml, "openapi/openapi.yaml");
+
+struct document {
+    const char *pattern, *type;
+    const char *start, *end;
+};
+
+static const struct document documents[] = {
+    {"/openapi.yaml", "application/yaml", openapi_yaml_start, openapi_yaml_end},
+};
+
+static void get_document(struct request *r)
+{
+    for (size_t i = 0; i < sizeof documents / sizeof *documents; i++) {
+        const struct document *d = &documents[i];
+        if (strcmp(d->pattern, r->route->pattern) == 0) {
+            answer_bytes(r, 200, d->type, bytes_of(d->start, (size_t)(d->end - d->start)));
+            return;
+        }
+    }
+    problem(r, "not-found", "there is no such document");
+}
+
+const struct route pages_routes[] = {
+    {METHOD_GET, "/openapi.yaml", get_document, "getOpenapi", ROUTE_OPEN},
+    {0},
+};
