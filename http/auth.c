@@ -1,7 +1,6 @@
 #include "http/auth.h"
 
 #include "http/base64.h"
-#include "http/call.h"
 #include "http/problem.h"
 #include "http/worker.h"
 
@@ -48,16 +47,9 @@ static bool authenticate(struct request *r)
         password = header;
     else if (!take_scheme(&header, "Basic") || !parse_basic(r, header, &user, &password))
         return refuse(r, "unauthenticated", "Authorization must be Bearer or Basic");
-    call_start(r, "AUTH");
-    if (user.n)
-        call_arg(r, user);
-    call_arg(r, password);
-    const struct reply_node *node = call_try(r);
-    if (!node)
-        return false;
-    if (node->kind == NODE_ERROR)
-        return refuse(r, "wrong-credentials", "no such user, or another password");
-    return true;
+    if (session_authenticate(request_session(r), user.n ? user : BYTES("default"), password))
+        return true;
+    return refuse(r, "wrong-credentials", "no such user, or another password");
 }
 
 /* "http://host:port" against Host, which libmicrohttpd ends by a NUL. */

@@ -15,8 +15,8 @@
     X(leaderboards_routes)                                                                         \
     X(commands_routes)                                                                             \
     X(channels_routes)                                                                             \
-    X(health_routes) \
-    X(pages_routes) \
+    X(health_routes)                                                                               \
+    X(pages_routes)                                                                                \
     X(problem_routes)
 
 #define X(table) extern const struct route table[];

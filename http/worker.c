@@ -10,8 +10,8 @@
 #include "http/problem.h"
 #include "http/router.h"
 
-/* A request line and its headers must fit into this; libmicrohttpd answers 414 or 431 where they do not. It clears
- * all of it for each request, so less is faster. */
+/* A request line and its headers must fit into this; libmicrohttpd answers 414 or 431 where they do
+ * not. It clears all of it for each request, so less is faster. */
 #define CONNECTION_MEMORY_BYTES 16384u
 #define IDLE_SECONDS            75u
 

@@ -59,27 +59,12 @@ static void cmd_reset(struct exec *x)
 
 /* ---- passwords ---------------------------------------------------------------------------------------------- */
 
-static bool password_fits(struct exec *x, struct bytes user, struct bytes password)
-{
-    struct buf wanted;
-    buf_init(&wanted);
-    config_string(x->engine->config, CONFIG_REQUIREPASS, &wanted);
-    bool ok = bytes_eq(user, BYTES("default")) &&
-              (wanted.n == 0 || bytes_eq_secret(password, buf_bytes(&wanted)));
-    if (wanted.p)
-        explicit_bzero(wanted.p, wanted.cap);
-    buf_release(&wanted);
-    return ok;
-}
-
 static bool authenticate(struct exec *x, struct bytes user, struct bytes password)
 {
-    if (!password_fits(x, user, password)) {
+    bool fits = session_authenticate(x->session, user, password);
+    if (!fits)
         reply_error(x->reply, ERROR_WRONGPASS);
-        return false;
-    }
-    x->session->authenticated = true;
-    return true;
+    return fits;
 }
 
 static void cmd_auth(struct exec *x)

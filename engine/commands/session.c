@@ -74,6 +74,20 @@ void session_reset(struct session *s)
     session_unlock(s->engine);
 }
 
+bool session_authenticate(struct session *s, struct bytes user, struct bytes password)
+{
+    struct buf wanted;
+    buf_init(&wanted);
+    config_string(s->engine->config, CONFIG_REQUIREPASS, &wanted);
+    bool fits = bytes_eq(user, BYTES("default")) &&
+                (wanted.n == 0 || bytes_eq_secret(password, buf_bytes(&wanted)));
+    if (wanted.p)
+        explicit_bzero(wanted.p, wanted.cap);
+    buf_release(&wanted);
+    s->authenticated |= fits;
+    return fits;
+}
+
 bool session_subscribed(const struct session *s)
 {
     return s->subs && (hub_session_count(s, SUB_CHANNEL) || hub_session_count(s, SUB_SHARD));

@@ -74,6 +74,9 @@ void session_reset(struct session *s);
 /* CLIENT SETNAME and HELLO SETNAME; false: the name is not valid and the error has been answered. */
 struct exec;
 bool session_set_name(struct exec *x, struct bytes name);
+/* Is this the user's password? Then the session is authenticated from here on. In constant time. For AUTH, and for the
+ * doors that take credentials with a request or a handshake. */
+bool session_authenticate(struct session *s, struct bytes user, struct bytes password);
 /* Is it in RESP2's subscribe mode (few commands allowed)? */
 bool session_subscribed(const struct session *s);
 

@@ -25,7 +25,7 @@ def test_a_password(_):
             answer = door.request("GET", "/v1/keys/k", None, headers)
             problem(answer, 401, "wrong-credentials")
             assert answer.headers["WWW-Authenticate"]
-        for value in ("", "Bearer", "Bearer ", "Basic", "Basic !!!", "Basic " + base64.b64encode(b"nocolon").decode(),
+        for value in ("", "Bearer", "Basic", "Basic !!!", "Basic " + base64.b64encode(b"nocolon").decode(),
                       "Digest x", "s3cret:x"):
             problem(door.request("GET", "/v1/keys/k", None, {"Authorization": value}), 401, "unauthenticated")
         problem(door.request("PUT", "/v1/keys/k", b"x" * 100000), 401, "unauthenticated")
