@@ -12,6 +12,12 @@
             "_start:\n.incbin \"" path "\"\n" #name "_end:\n.popsection\n")
 
 DOCUMENT(openapi_yaml, "openapi/openapi.yaml");
+DOCUMENT(chat_html, "http/pages/chat.html");
+
+/* Pages are whole in themselves and talk to this server alone. */
+static const char policy[] = "default-src 'none'; script-src 'unsafe-inline'; style-src "
+                             "'unsafe-inline'; connect-src 'self' ws: wss:; base-uri 'none'; "
+                             "form-action 'self'; frame-ancestors 'none'";
 
 struct document {
     const char *pattern, *type;
@@ -20,6 +26,7 @@ struct document {
 
 static const struct document documents[] = {
     {"/openapi.yaml", "application/yaml", openapi_yaml_start, openapi_yaml_end},
+    {"/chat", "text/html; charset=utf-8", chat_html_start, chat_html_end},
 };
 
 static void get_document(struct request *r)
@@ -27,6 +34,7 @@ static void get_document(struct request *r)
     for (size_t i = 0; i < sizeof documents / sizeof *documents; i++) {
         const struct document *d = &documents[i];
         if (strcmp(d->pattern, r->route->pattern) == 0) {
+            answer_header(r, "Content-Security-Policy", policy);
             answer_bytes(r, 200, d->type, bytes_of(d->start, (size_t)(d->end - d->start)));
             return;
         }
@@ -36,5 +44,6 @@ static void get_document(struct request *r)
 
 const struct route pages_routes[] = {
     {METHOD_GET, "/openapi.yaml", get_document, "getOpenapi", ROUTE_OPEN},
+    {METHOD_GET, "/chat", get_document, "getChat", ROUTE_OPEN},
     {0},
 };

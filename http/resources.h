@@ -13,6 +13,7 @@
     X(hashes_routes)                                                                               \
     X(hash_fields_routes)                                                                          \
     X(leaderboards_routes)                                                                         \
+    X(leaderboard_members_routes)                                                                  \
     X(commands_routes)                                                                             \
     X(channels_routes)                                                                             \
     X(health_routes)                                                                               \
