@@ -8,7 +8,7 @@
  *             gate     runs alone, with the gate closed (FLUSHALL, SWAPDB, CONFIG SET of some)
  *             unlocked no shard is locked though the row has keys, or the handler works in slices through the
  *                      keyspace's own locking functions (SCAN, KEYS)
- *             internal answered to the project's own doors alone, and to nobody as unknown (not listed)
+ *             internal for the memcached door alone; elsewhere the command is unknown, and it is not listed
  *             stateful changes the connection's mode: refused over HTTP and in WebSocket's `command`
  *   acl     ACL categories beyond those that follow from the flags (read, write, fast, slow, ...)
  *   keys    key specifications, joined by " ; ", each begin:find:flags

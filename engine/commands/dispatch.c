@@ -206,7 +206,7 @@ static const struct command *resolve(const struct session *s, const struct bytes
                                      struct reply *r)
 {
     const struct command *cmd = command_find(argv[0]), *sub = NULL;
-    bool hidden = cmd && cmd->flags & CMD_INTERNAL && s->door == DOOR_RESP;
+    bool hidden = cmd && cmd->flags & CMD_INTERNAL && s->door != DOOR_MEMCACHED;
     if (!cmd || hidden) {
         reply_unknown(r, argv, argc);
         return NULL;
