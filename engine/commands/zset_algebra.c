@@ -95,6 +95,22 @@ static bool find_sources(struct exec *x, int at, struct sources *s)
     return true;
 }
 
+/* Ascending by length, so that sums of doubles come out as Redis adds them up. Stable. */
+static void sort_sources(struct sources *s)
+{
+    for (size_t i = 1; i < s->n; i++) {
+        struct zset *z = s->z[i];
+        double weight = s->weight[i];
+        size_t len = z ? zset_length(z) : 0, k = i;
+        for (; k > 0 && (s->z[k - 1] ? zset_length(s->z[k - 1]) : 0) > len; k--) {
+            s->z[k] = s->z[k - 1];
+            s->weight[k] = s->weight[k - 1];
+        }
+        s->z[k] = z;
+        s->weight[k] = weight;
+    }
+}
+
 /* ---- computing ------------------------------------------------------------------------------------------ */
 
 static double weigh(double score, double weight)
@@ -203,6 +219,8 @@ static void run_reply(struct exec *x, algebra_fn *compute, bool weighted)
     struct sources s = {0};
     if (!find_sources(x, 1, &s) || !parse_options(x, &s, weighted, false))
         return;
+    if (weighted)
+        sort_sources(&s);
     struct zset *out = compute(x, &s);
     zset_reply_span(x, out, 0, zset_length(out), false, s.with_scores);
     zset_free(out);
@@ -213,6 +231,8 @@ static void run_store(struct exec *x, algebra_fn *compute, bool weighted)
     struct sources s = {0};
     if (!find_sources(x, 2, &s) || !parse_options(x, &s, weighted, true))
         return;
+    if (weighted)
+        sort_sources(&s);
     zset_store(x, 0, compute(x, &s), x->cmd->row->name);
 }
 
@@ -266,7 +286,6 @@ static int64_t count_common(const struct sources *s, int64_t limit)
 /* ZINTERCARD numkeys key ... [LIMIT n] */
 static void cmd_zintercard(struct exec *x)
 {
-    struct option o[] = {{"LIMIT", 0, 1, true, 0}, {0}};
     struct sources s = {0};
     int64_t n, limit = 0;
     if (!num_parse_int(x->argv[1], &n) || n < 1) {
@@ -277,11 +296,15 @@ static void cmd_zintercard(struct exec *x)
         reply_errorf(x->reply, ERROR_GENERIC, "Number of keys can't be greater than number of args");
         return;
     }
-    if (!exec_options(x, 2 + (int)n, o))
-        return;
-    if (o[0].at && (!num_parse_int(x->argv[o[0].at + 1], &limit) || limit < 0)) {
-        reply_errorf(x->reply, ERROR_GENERIC, "LIMIT can't be negative");
-        return;
+    for (int i = 2 + (int)n; i < x->argc; i += 2) {
+        if (!exec_is(x, i, "LIMIT") || i + 1 == x->argc) {
+            reply_error(x->reply, ERROR_SYNTAX);
+            return;
+        }
+        if (!num_parse_int(x->argv[i + 1], &limit) || limit < 0) {
+            reply_errorf(x->reply, ERROR_GENERIC, "LIMIT can't be negative");
+            return;
+        }
     }
     if (find_sources(x, 1, &s))
         reply_int(x->reply, count_common(&s, limit));

@@ -19,6 +19,7 @@ struct range {
 /* What a command allows beyond its own form: ZRANGE and ZRANGESTORE choose it by options. */
 struct form {
     bool chooses, stores;
+    bool by_chosen, order_chosen; /* each may be chosen once */
 };
 
 static bool option_limit(struct exec *x, int i, struct range *r)
@@ -36,12 +37,14 @@ static bool parse_options(struct exec *x, int at, struct form form, struct range
             if (!option_limit(x, i, r))
                 return false;
             i += 2;
-        } else if (form.chooses && exec_is(x, i, "REV")) {
-            r->reverse = true;
-        } else if (form.chooses && exec_is(x, i, "BYLEX")) {
+        } else if (form.chooses && !form.order_chosen && exec_is(x, i, "REV")) {
+            r->reverse = form.order_chosen = true;
+        } else if (form.chooses && !form.by_chosen && exec_is(x, i, "BYLEX")) {
             r->by = BY_LEX;
-        } else if (form.chooses && exec_is(x, i, "BYSCORE")) {
+            form.by_chosen = true;
+        } else if (form.chooses && !form.by_chosen && exec_is(x, i, "BYSCORE")) {
             r->by = BY_SCORE;
+            form.by_chosen = true;
         } else {
             reply_error(x->reply, ERROR_SYNTAX);
             return false;

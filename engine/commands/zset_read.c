@@ -192,14 +192,20 @@ static void cmd_zscan(struct exec *x)
         reply_errorf(x->reply, ERROR_GENERIC, "invalid cursor");
         return;
     }
+    if (!zset_read(x, 0, &z))
+        return;
+    if (!z) { /* the options of a missing key are not looked at */
+        reply_array(x->reply, 2);
+        reply_bulk(x->reply, BYTES("0"));
+        reply_array(x->reply, 0);
+        return;
+    }
     if (!exec_options(x, 3, o) || (o[1].at && !exec_int(x, o[1].at + 1, &count)))
         return;
     if (count < 1) {
         reply_error(x->reply, ERROR_SYNTAX);
         return;
     }
-    if (!zset_read(x, 0, &z))
-        return;
     if (o[0].at)
         sc.match = &x->argv[o[0].at + 1];
     char text[NUM_INT_MAX];
@@ -207,14 +213,14 @@ static void cmd_zscan(struct exec *x)
     struct capture captured;
     capture_init(&captured);
     x->reply = &captured.base;
-    for (int64_t left = count; z && left > 0; left -= 10) {
+    for (int64_t left = count; left > 0; left -= 10) {
         cursor = zset_scan(z, cursor, scan_visit, &sc);
         if (!cursor)
             break;
     }
     x->reply = out;
     reply_array(out, 2);
-    reply_bulk(out, bytes_of(text, num_format_uint(text, z ? cursor : 0)));
+    reply_bulk(out, bytes_of(text, num_format_uint(text, cursor)));
     reply_array(out, captured.n);
     for (size_t i = 0; i < captured.n; i++)
         reply_bulk(out, capture_text(&captured, &captured.nodes[i]));

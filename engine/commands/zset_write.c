@@ -109,12 +109,12 @@ static void cmd_zadd(struct exec *x)
         add_all(x, &a, z);
 }
 
+/* ZADD with INCR, down to the words that may stand before the increment. */
 static void cmd_zincrby(struct exec *x)
 {
-    double by;
+    struct zadd a = {.flags = ZSET_INCR};
     struct zset *z;
-    struct zadd a = {.flags = ZSET_INCR, .at = 2, .n = 1, .scores = &by};
-    if (exec_double(x, 2, &by) && zset_write(x, 0, &z))
+    if (parse_zadd(x, &a) && zset_write(x, 0, &z))
         add_all(x, &a, z);
 }
 
@@ -135,9 +135,10 @@ static void cmd_zrem(struct exec *x)
 
 static void remove_span(struct exec *x, struct zset *z, size_t from, size_t to)
 {
-    zset_remove_span(z, from, to);
-    if (to > from)
+    if (to > from) {
+        zset_remove_span(z, from, to);
         zset_removed(x, 0, z, x->cmd->row->name);
+    }
     reply_int(x->reply, (int64_t)(to - from));
 }
 
@@ -226,12 +227,16 @@ static void cmd_zmpop(struct exec *x)
     }
     int at = keys < x->argc ? (int)keys + 2 : x->argc;
     bool max = exec_is(x, at, "MAX"), counted = exec_is(x, at + 1, "COUNT") && at + 2 < x->argc;
-    if ((!max && !exec_is(x, at, "MIN")) || x->argc != at + 1 + 2 * counted) {
+    if (!max && !exec_is(x, at, "MIN")) {
         reply_error(x->reply, ERROR_SYNTAX);
         return;
     }
     if (counted && (!num_parse_int(x->argv[at + 2], &count) || count < 1)) {
         reply_errorf(x->reply, ERROR_GENERIC, "count should be greater than 0");
+        return;
+    }
+    if (x->argc != at + 1 + 2 * counted) {
+        reply_error(x->reply, ERROR_SYNTAX);
         return;
     }
     for (unsigned k = 0; k < x->nkeys; k++) {

@@ -58,9 +58,10 @@ static double lp_score(const uint8_t *score_at)
     return d;
 }
 
+/* Adding 0 makes 0 of -0: a listpack does not keep the sign of zero, as in Redis. */
 static struct bytes score_text(double score, char *to)
 {
-    return bytes_of(to, num_format_double(to, score));
+    return bytes_of(to, num_format_double(to, score + 0.0));
 }
 
 /* The member's place, NULL where missing; *score and *rank are set. */
