@@ -55,8 +55,11 @@ static void print_doors(const struct config *c)
     if (memcached)
         printf("  memcached  127.0.0.1:%-6d printf 'get greeting\\r\\nquit\\r\\n' | nc localhost %d\n",
                memcached, memcached);
-    if (http)
+    if (http) {
         printf("  HTTP       127.0.0.1:%-6d curl localhost:%d/v1/keys/greeting\n", http, http);
+        printf("  WebSocket  127.0.0.1:%-6d http://localhost:%d/chat in two tabs of a browser\n", http,
+               http);
+    }
     fflush(stdout);
 }
 

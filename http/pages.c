@@ -44,6 +44,6 @@ static void get_document(struct request *r)
 
 const struct route pages_routes[] = {
     {METHOD_GET, "/openapi.yaml", get_document, "getOpenapi", ROUTE_OPEN},
-    {METHOD_GET, "/chat", get_document, "getChat", ROUTE_OPEN},
+    {METHOD_GET, "/chat", get_document, "getChat", ROUTE_OPEN | ROUTE_RAW},
     {0},
 };

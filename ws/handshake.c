@@ -102,16 +102,6 @@ static bool decode_token(struct ws *w, struct bytes text, struct bytes *token)
     return base64_decode(bytes_of(plain, padded), out, token);
 }
 
-bool ws_is_password(struct ws *w, struct bytes token)
-{
-    struct buf password;
-    buf_init(&password);
-    config_string(w->config, CONFIG_REQUIREPASS, &password);
-    bool right = password.n == 0 || bytes_eq_secret(token, buf_bytes(&password));
-    buf_release(&password);
-    return right;
-}
-
 /* ---- the whole --------------------------------------------------------------------------------
  */
 
@@ -152,7 +142,7 @@ bool ws_bears_token(struct ws *w, struct lws *wsi)
     struct bytes bearer = {0}, token;
     bool bears;
     return read_subprotocols(w, wsi, &bears, &bearer) && bears && decode_token(w, bearer, &token) &&
-           ws_is_password(w, token);
+           session_authenticate(w->visitor, BYTES("default"), token);
 }
 
 const char *ws_check_handshake(struct ws *w, struct lws *wsi, const char **reason)

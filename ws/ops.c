@@ -281,12 +281,11 @@ static void op_auth(struct call *o)
         fail(o, "bad-arguments", false, "token must be a string");
         return;
     }
-    if (!ws_is_password(o->ws, token)) {
+    if (!session_authenticate(o->conn->session, BYTES("default"), token)) {
         fail(o, "wrong-credentials", false, "the token is wrong");
         ws_conn_close(o->conn, WS_CLOSE_UNAUTHENTICATED, "wrong credentials");
         return;
     }
-    o->conn->session->authenticated = true;
     begin_reply(o, true);
     json_key(&o->w, "user");
     json_put_text(&o->w, "default");

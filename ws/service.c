@@ -194,6 +194,13 @@ static void on_log(int level, const char *line)
               line);
 }
 
+static void ignore_close(struct session *s)
+{
+    (void)s;
+}
+
+static const struct session_ops visitor_ops = {.close = ignore_close};
+
 static bool open_context(struct ws *w)
 {
     struct lws_context_creation_info info = {
@@ -240,6 +247,8 @@ static void *service_main(void *arg)
 
 static void release(struct ws *w)
 {
+    if (w->visitor)
+        session_free(w->visitor);
     for (size_t i = 0; i < w->nadopted; i++)
         close(w->adopted[i]);
     mem_free(w->adopted);
@@ -267,6 +276,7 @@ struct ws *ws_open(struct engine *e, struct buf *error)
         return NULL;
     }
     w->mailbox = mailbox_new(engine_hub(e), wake, w);
+    w->visitor = session_new(e, DOOR_WEBSOCKET, &visitor_ops, w, NULL, "websocket", "websocket");
     if (pthread_create(&w->thread, NULL, service_main, w) != 0) {
         buf_add_str(error, "WebSocket: no thread");
         lws_context_destroy(w->context);

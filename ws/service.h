@@ -17,6 +17,7 @@ struct ws {
     struct lws_context *context;
     struct lws_vhost *vhost;
     struct mailbox *mailbox;
+    struct session *visitor; /* checks the credentials of handshakes; runs nothing */
     pthread_t thread;
     _Atomic bool stop;
 
@@ -48,8 +49,5 @@ message_encode_fn ws_encode_message;
 const char *ws_check_handshake(struct ws *w, struct lws *wsi, const char **reason);
 /* Does the request bring the right credential among its subprotocols? */
 bool ws_bears_token(struct ws *w, struct lws *wsi);
-
-/* Is it the password (or is none set)? In time that does not depend on how much of it is right. */
-bool ws_is_password(struct ws *w, struct bytes token);
 
 #endif

@@ -21,6 +21,26 @@ static void set_defaults(struct session *s)
     s->reply_mode = REPLY_MODE_ON;
 }
 
+static void register_locked(struct engine *e, struct session *s)
+{
+    s->next = e->sessions;
+    if (s->next)
+        s->next->prev = s;
+    e->sessions = s;
+    e->session_counts[s->door]++;
+}
+
+static void unregister_locked(struct engine *e, struct session *s)
+{
+    if (s->prev)
+        s->prev->next = s->next;
+    else
+        e->sessions = s->next;
+    if (s->next)
+        s->next->prev = s->prev;
+    e->session_counts[s->door]--;
+}
+
 struct session *session_new(struct engine *e, enum door door, const struct session_ops *ops,
                             void *context, struct mailbox *mailbox, const char *addr, const char *laddr)
 {
@@ -37,11 +57,8 @@ struct session *session_new(struct engine *e, enum door door, const struct sessi
     set_defaults(s);
     pthread_mutex_lock(&e->sessions_lock);
     s->id = e->next_session_id++;
-    s->next = e->sessions;
-    if (s->next)
-        s->next->prev = s;
-    e->sessions = s;
-    e->session_counts[door]++;
+    if (mailbox)
+        register_locked(e, s);
     pthread_mutex_unlock(&e->sessions_lock);
     return s;
 }
@@ -51,13 +68,8 @@ void session_free(struct session *s)
     struct engine *e = s->engine;
     hub_drop_session(e->hub, s);
     pthread_mutex_lock(&e->sessions_lock);
-    if (s->prev)
-        s->prev->next = s->next;
-    else
-        e->sessions = s->next;
-    if (s->next)
-        s->next->prev = s->prev;
-    e->session_counts[s->door]--;
+    if (s->mailbox)
+        unregister_locked(e, s);
     pthread_mutex_unlock(&e->sessions_lock);
     free_text(&s->name);
     free_text(&s->lib_name);

@@ -64,7 +64,8 @@ struct session {
     struct session *next, *prev; /* registry lock */
 };
 
-/* Makes and registers a session. addr and laddr are C strings ("127.0.0.1:6379", "/path:0"). */
+/* Makes a session. addr and laddr are C strings ("127.0.0.1:6379", "/path:0"). One with a mailbox is a client's
+ * connection and is registered: listed, counted and found. One without is a door's own (an HTTP worker's). */
 struct session *session_new(struct engine *e, enum door door, const struct session_ops *ops,
                             void *context, struct mailbox *mailbox, const char *addr, const char *laddr);
 /* Drops subscriptions, unregisters, frees. In the owner's thread. */

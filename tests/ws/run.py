@@ -552,9 +552,22 @@ def test_client_list_and_kill():
         ok(a.ask("subscribe", channel="c"))
         line = next(l for l in r.run("CLIENT", "LIST").decode().splitlines() if l.startswith(f"id={mine} "))
         assert "sub=1" in line and f"laddr=127.0.0.1:{HTTP}" in line, line
+        assert len(r.run("CLIENT", "LIST").splitlines()) == 3, "the operator, this one, the WebSocket"
         assert r.run("CLIENT", "KILL", "ID", mine) == 1
         assert a.close_code() == 4100
         wait_until(lambda: r.run("PUBSUB", "NUMSUB", "c") == [b"c", 0])
+
+
+def test_chat_page():
+    import http.client
+    c = http.client.HTTPConnection("127.0.0.1", HTTP, timeout=5)
+    c.request("GET", "/chat", headers={"Accept": "text/html,*/*;q=0.8"})
+    answer = c.getresponse()
+    page = answer.read().decode()
+    assert answer.status == 200 and answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    for name in ("room", "name", "join", "messages", "text", "send"):
+        assert page.count(f' id="{name}"') == 1, name
+    assert "innerHTML" not in page
 
 
 def test_http_goes_on_beside():
