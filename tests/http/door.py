@@ -11,6 +11,7 @@ import urllib.parse
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 JSON = {"Content-Type": "application/json"}
+SEEN = set()  # (method, target, status, media type) of every answer
 
 
 class Answer:
@@ -45,6 +46,7 @@ class Door:
                 self.close()
                 if not again:
                     raise
+        SEEN.add((method, path, answer.status, answer.headers.get("Content-Type")))
         if answer.headers.get("Connection") == "close":
             self.close()
         return answer
