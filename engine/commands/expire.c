@@ -9,8 +9,7 @@
 enum unit { SECONDS, MILLISECONDS };
 enum base { RELATIVE, ABSOLUTE };
 
-/* ---- setting
- * ------------------------------------------------------------------------------------- */
+/* ---- setting -------------------------------------------------------------------------------- */
 
 struct conditions {
     bool nx, xx, gt, lt;
@@ -125,8 +124,7 @@ static void cmd_persist(struct exec *x)
     reply_int(x->reply, had);
 }
 
-/* ---- reading
- * ------------------------------------------------------------------------------------- */
+/* ---- reading -------------------------------------------------------------------------------- */
 
 /* -2: no key, -1: no deadline; seconds are rounded to the nearest. */
 static void reply_deadline(struct exec *x, enum unit unit, enum base base)
@@ -161,8 +159,7 @@ static void cmd_pexpiretime(struct exec *x)
     reply_deadline(x, MILLISECONDS, ABSOLUTE);
 }
 
-/* ---- rows
- * ---------------------------------------------------------------------------------------- */
+/* ---- rows ----------------------------------------------------------------------------------- */
 
 #define CONDITION "[(NX | XX | GT | LT)]"
 

@@ -10,15 +10,16 @@
  * The cas unique is the value's digest: an ETag at the HTTP door, DIGEST in RESP. It names the
  * value, so a value that was changed and changed back is the same one, where memcached counts every
  * store. Values are read and written whatever door they came by; a key of another type than string
- * is refused, but delete and touch, which do not look at the value, take any. */
+ * is refused, but delete and touch,
+ * which do not look at the value, take any, and flush_all empties the database with all that is in
+ * it. */
 #include "commands/memcached.h"
 
 #include "base/hash.h"
 #include "commands/exec.h"
 #include "internal.h"
 
-/* ---- numbers and times
- * --------------------------------------------------------------------------- */
+/* ---- numbers and times ---------------------------------------------------------------------- */
 
 static bool is_blank(char c)
 {
@@ -97,8 +98,7 @@ static void count(struct exec *x, enum engine_counter c)
     engine_count(x->engine, c, 1);
 }
 
-/* ---- reading
- * ------------------------------------------------------------------------------------- */
+/* ---- reading -------------------------------------------------------------------------------- */
 
 static void reply_value(struct exec *x, const struct entry *e, bool with_cas)
 {
@@ -162,8 +162,7 @@ static void cmd_touch(struct exec *x)
     reply_simple(x->reply, e ? "TOUCHED" : "NOT_FOUND");
 }
 
-/* ---- storing
- * ------------------------------------------------------------------------------------- */
+/* ---- storing -------------------------------------------------------------------------------- */
 
 struct item {
     uint32_t flags;
@@ -293,8 +292,7 @@ static void cmd_store(struct exec *x)
     reply_simple(x->reply, fn(x, e, &item));
 }
 
-/* ---- counting
- * ------------------------------------------------------------------------------------ */
+/* ---- counting ------------------------------------------------------------------------------- */
 
 /* Puts the number in the value's place: as wide as before, with blanks behind, where it has become
  * shorter. */
@@ -352,8 +350,7 @@ static void cmd_count(struct exec *x)
     reply_int(x->reply, (int64_t)v);
 }
 
-/* ---- removing
- * ------------------------------------------------------------------------------------ */
+/* ---- removing ------------------------------------------------------------------------------- */
 
 static void cmd_delete(struct exec *x)
 {
@@ -391,8 +388,7 @@ void memcached_flush_due(struct engine *e)
     gate_open(keyspace_gate(e->ks));
 }
 
-/* ---- rows
- * ---------------------------------------------------------------------------------------- */
+/* ---- rows ----------------------------------------------------------------------------------- */
 
 const struct command_row memcached_commands[] = {
     {"atr.mc.count", cmd_count, 4, "write,denyoom,fast,internal", "string",

@@ -5,8 +5,7 @@
 #include "base/hash.h"
 #include "commands/generic.h"
 
-/* ---- OBJECT
- * -------------------------------------------------------------------------------------- */
+/* ---- OBJECT --------------------------------------------------------------------------------- */
 
 /* Neither an access nor counted; a missing key is answered with null. */
 static const struct entry *object_or_reply(struct exec *x)
@@ -69,8 +68,7 @@ static void cmd_object_help(struct exec *x)
         reply_simple(x->reply, lines[i]);
 }
 
-/* ---- ATR.KEYINFO
- * ------------------------------------------------------------------------------------ */
+/* ---- ATR.KEYINFO ---------------------------------------------------------------------------- */
 
 /* ATR.KEYINFO key [VALUE]: null where the key is missing, else a map of
  *   type      as TYPE answers
@@ -135,8 +133,7 @@ static void cmd_atr_keyinfo(struct exec *x)
         reply_null(x->reply);
 }
 
-/* ---- rows
- * ----------------------------------------------------------------------------------------- */
+/* ---- rows ----------------------------------------------------------------------------------- */
 
 const struct command_row object_commands[] = {
     {"atr.keyinfo", cmd_atr_keyinfo, -2, "readonly,fast", "keyspace", "@1:0/1:RO+ACCESS", "0.1.0",

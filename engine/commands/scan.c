@@ -24,8 +24,7 @@ static const struct bytes *pattern_arg(const struct bytes *arg)
     return bytes_eq(*arg, BYTES("*")) ? NULL : arg;
 }
 
-/* ---- KEYS
- * ---------------------------------------------------------------------------------------- */
+/* ---- KEYS ----------------------------------------------------------------------------------- */
 
 struct key_list {
     struct filter filter;
@@ -53,8 +52,7 @@ static void cmd_keys(struct exec *x)
     reply_end(x->reply, mark, REPLY_ARRAY, l.count);
 }
 
-/* ---- SCAN
- * ---------------------------------------------------------------------------------------- */
+/* ---- SCAN ----------------------------------------------------------------------------------- */
 
 /* Options may be repeated (the last holds), and a wrong one is found in the order of the arguments.
  */
@@ -130,8 +128,7 @@ static void cmd_scan(struct exec *x)
     buf_release(&s.keys);
 }
 
-/* ---- RANDOMKEY
- * ------------------------------------------------------------------------------------ */
+/* ---- RANDOMKEY ------------------------------------------------------------------------------ */
 
 static void cmd_randomkey(struct exec *x)
 {
@@ -144,8 +141,7 @@ static void cmd_randomkey(struct exec *x)
     buf_release(&key);
 }
 
-/* ---- rows
- * ----------------------------------------------------------------------------------------- */
+/* ---- rows ----------------------------------------------------------------------------------- */
 
 const struct command_row scan_commands[] = {
     {"keys", cmd_keys, 2, "readonly,unlocked", "keyspace,dangerous", "", "1.0.0", "generic",

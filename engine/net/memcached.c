@@ -47,8 +47,7 @@ static struct call call_of(struct bytes name)
     return call;
 }
 
-/* ---- running
- * ----------------------------------------------------------------------------------------- */
+/* ---- running -------------------------------------------------------------------------------- */
 
 /* False: CLIENT PAUSE holds, and nothing has happened. */
 static bool run_call(struct conn *c, const struct call *call, struct memcached_reply *reply)
@@ -201,8 +200,7 @@ static run_fn *const runs[] = {
     [MEMCACHED_QUIT] = run_quit,
 };
 
-/* ---- authentication
- * ------------------------------------------------------------------------------------ */
+/* ---- authentication ------------------------------------------------------------------------- */
 
 /* "user password" to AUTH; its answer is thrown away, the session says how it went. */
 static bool authenticate(struct conn *c, struct bytes token)
@@ -235,8 +233,7 @@ static bool run_unauthenticated(struct conn *c, const struct memcached_parser *p
     return true;
 }
 
-/* ---- the protocol
- * ---------------------------------------------------------------------------------------- */
+/* ---- the protocol --------------------------------------------------------------------------- */
 
 /* False: to be tried again when the pause is over. */
 static bool run_request(struct conn *c, const struct memcached_parser *p)

@@ -40,8 +40,7 @@ static bool take_key(struct memcached_parser *p, size_t i)
     return p->words[i].n <= MEMCACHED_KEY_MAX;
 }
 
-/* ---- one function for each form of a line, once its words have been counted
- * ------------------------------ */
+/* ---- one function for each form of a line, once its words have been counted ----------------- */
 
 static enum memcached_result parse_keys(struct memcached_parser *p, size_t first)
 {
@@ -144,8 +143,7 @@ static enum memcached_result parse_bare(struct memcached_parser *p)
     return MEMCACHED_REQUEST;
 }
 
-/* ---- lines
- * --------------------------------------------------------------------------------------------- */
+/* ---- lines ---------------------------------------------------------------------------------- */
 
 static const struct verb {
     const char *word;
@@ -232,8 +230,7 @@ static bool hopeful(struct bytes in)
            (memcmp(rest.p, "get ", 4) == 0 || memcmp(rest.p, "gets ", 5) == 0);
 }
 
-/* ---- data
- * ---------------------------------------------------------------------------------------------- */
+/* ---- data ----------------------------------------------------------------------------------- */
 
 static enum memcached_result swallow(struct memcached_parser *p, size_t available)
 {

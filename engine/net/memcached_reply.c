@@ -24,8 +24,7 @@ void memcached_line(struct buf *out, const char *text)
     add_end(out);
 }
 
-/* ---- STAT
- * -------------------------------------------------------------------------------------------- */
+/* ---- STAT ----------------------------------------------------------------------------------- */
 
 /* Names and values in turn; a name is followed by a blank, a value by the line's end. */
 static void add_stat(struct memcached_reply *m, struct bytes s)
@@ -40,8 +39,7 @@ static void add_stat(struct memcached_reply *m, struct bytes s)
         add_end(m->out);
 }
 
-/* ---- VALUE
- * ------------------------------------------------------------------------------------------- */
+/* ---- VALUE ---------------------------------------------------------------------------------- */
 
 static void add_value(struct memcached_reply *m, struct bytes value)
 {
@@ -61,8 +59,7 @@ static void add_value(struct memcached_reply *m, struct bytes value)
     m->shape = MEMCACHED_LINE;
 }
 
-/* ---- events
- * ------------------------------------------------------------------------------------------ */
+/* ---- events --------------------------------------------------------------------------------- */
 
 static void on_bulk(struct reply *r, struct bytes s)
 {

@@ -31,8 +31,7 @@ static uint64_t capacity_of(const struct ratelimit_rule *r)
     return r->limit * r->window_ms;
 }
 
-/* ---- GCRA
- * ---------------------------------------------------------------------------------------- */
+/* ---- GCRA ----------------------------------------------------------------------------------- */
 
 /* Parts in the bucket now. Numerators over another limit are rounded up. */
 static uint64_t gcra_level(const struct ratelimit_rule *r, const struct ratelimit_state *s,
@@ -67,8 +66,7 @@ static struct ratelimit_verdict gcra_take(const struct ratelimit_rule *r, struct
     return v;
 }
 
-/* ---- windows
- * --------------------------------------------------------------------------------------- */
+/* ---- windows -------------------------------------------------------------------------------- */
 
 /* The state as it is in the window that begins at `start`. */
 static void roll(const struct ratelimit_rule *r, struct ratelimit_state *s, uint64_t start)
@@ -152,8 +150,7 @@ static struct ratelimit_verdict sliding_take(const struct ratelimit_rule *r,
     return v;
 }
 
-/* ---- the call
- * --------------------------------------------------------------------------------------- */
+/* ---- the call ------------------------------------------------------------------------------- */
 
 struct ratelimit_verdict ratelimit_take(const struct ratelimit_rule *rule,
                                         struct ratelimit_state *state, uint64_t now_ms,
@@ -177,8 +174,7 @@ struct ratelimit_verdict ratelimit_take(const struct ratelimit_rule *rule,
     return v;
 }
 
-/* ---- text
- * -------------------------------------------------------------------------------------------- */
+/* ---- text ----------------------------------------------------------------------------------- */
 
 size_t ratelimit_format(const struct ratelimit_state *s, char *to)
 {
