@@ -1,0 +1,296 @@
+/* INFO: the figures that an operator, a client library or an exporter reads, under Redis's names. Only what is
+ * measured is shown; what this server does not have (replicas, scripts) stands at its true value, 0. */
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "commands/exec.h"
+#include "commands/session.h"
+#include "internal.h"
+
+static unsigned long long count_of(struct exec *x, enum engine_counter c)
+{
+    return (unsigned long long)engine_counter(x->engine, c);
+}
+
+/* ---- sections --------------------------------------------------------------------------------------------- */
+
+static void info_server(struct exec *x, struct buf *out)
+{
+    struct utsname u;
+    uint64_t up_s = (x->now_ms - x->engine->started_at_ms) / 1000;
+    uname(&u);
+    buf_printf(out, "redis_version:%s\r\natrium_version:%s\r\nredis_mode:standalone\r\n",
+               ATRIUM_REDIS_VERSION, ATRIUM_VERSION);
+    buf_printf(out, "os:%s %s %s\r\narch_bits:%zu\r\nmultiplexing_api:epoll\r\n", u.sysname, u.release,
+               u.machine, sizeof(void *) * 8);
+    buf_printf(out, "gcc_version:%d.%d.%d\r\nprocess_id:%ld\r\nrun_id:%s\r\n", __GNUC__, __GNUC_MINOR__,
+               __GNUC_PATCHLEVEL__, (long)getpid(), x->engine->run_id);
+    buf_printf(out, "tcp_port:%lld\r\nserver_time_usec:%llu\r\nuptime_in_seconds:%llu\r\n",
+               (long long)config_int(x->engine->config, CONFIG_PORT),
+               (unsigned long long)clock_wall_us(), (unsigned long long)up_s);
+    buf_printf(out, "uptime_in_days:%llu\r\nhz:10\r\nconfigured_hz:10\r\n",
+               (unsigned long long)up_s / 86400);
+}
+
+static void info_clients(struct exec *x, struct buf *out)
+{
+    struct engine *e = x->engine;
+    size_t resp = session_count(e, DOOR_RESP), memcached = session_count(e, DOOR_MEMCACHED);
+    size_t web = session_count(e, DOOR_WEBSOCKET);
+    buf_printf(out, "connected_clients:%zu\r\nmaxclients:%lld\r\n", resp + memcached + web,
+               (long long)config_int(e->config, CONFIG_MAXCLIENTS));
+    buf_printf(out, "connected_clients_resp:%zu\r\nconnected_clients_memcached:%zu\r\n", resp, memcached);
+    buf_printf(out, "connected_clients_websocket:%zu\r\nblocked_clients:0\r\ntracking_clients:0\r\n", web);
+}
+
+static void info_memory(struct exec *x, struct buf *out)
+{
+    size_t used = mem_used_bytes(), peak = mem_peak_bytes(), resident = mem_resident_bytes();
+    struct keyspace_stats st = keyspace_stats(x->ks);
+    buf_printf(out, "used_memory:%zu\r\nused_memory_human:%.2fM\r\nused_memory_rss:%zu\r\n", used,
+               (double)used / 1048576, resident);
+    buf_printf(out, "used_memory_rss_human:%.2fM\r\nused_memory_peak:%zu\r\nused_memory_peak_human:%.2fM\r\n",
+               (double)resident / 1048576, peak, (double)peak / 1048576);
+    buf_printf(out, "used_memory_tables:%zu\r\nmaxmemory:0\r\nmaxmemory_human:0B\r\n", st.table_bytes);
+    buf_printf(out, "maxmemory_policy:noeviction\r\nmem_fragmentation_ratio:%.2f\r\nmem_allocator:%s\r\n",
+               used ? (double)resident / (double)used : 1.0, mem_allocator_name());
+    buf_printf(out, "lazyfree_pending_objects:%zu\r\n", st.reclaim_pending);
+}
+
+/* There is no persistence: nothing is loading, saving or waiting to be saved by it. */
+static void info_persistence(struct exec *x, struct buf *out)
+{
+    (void)x;
+    buf_add_str(out, "loading:0\r\nasync_loading:0\r\nrdb_bgsave_in_progress:0\r\naof_enabled:0\r\n"
+                     "aof_rewrite_in_progress:0\r\n");
+}
+
+static void info_stats(struct exec *x, struct buf *out)
+{
+    struct keyspace_stats st = keyspace_stats(x->ks);
+    buf_printf(out, "total_connections_received:%llu\r\ntotal_commands_processed:%llu\r\n",
+               count_of(x, COUNTER_CONNECTIONS), count_of(x, COUNTER_COMMANDS));
+    buf_printf(out, "total_net_input_bytes:%llu\r\ntotal_net_output_bytes:%llu\r\n",
+               count_of(x, COUNTER_BYTES_IN), count_of(x, COUNTER_BYTES_OUT));
+    buf_printf(out, "rejected_connections:%llu\r\nexpired_keys:%llu\r\nexpired_subkeys:%llu\r\n",
+               count_of(x, COUNTER_REJECTED), (unsigned long long)st.expired_keys,
+               (unsigned long long)st.expired_fields);
+    buf_printf(out, "evicted_keys:%llu\r\nkeyspace_hits:%llu\r\nkeyspace_misses:%llu\r\n",
+               (unsigned long long)st.evicted_keys, count_of(x, COUNTER_HITS),
+               count_of(x, COUNTER_MISSES));
+    buf_printf(out, "pubsub_patterns:%zu\r\ntotal_messages_published:%llu\r\ntotal_error_replies:%llu\r\n",
+               hub_pattern_count(x->engine->hub), count_of(x, COUNTER_PUBLISHED),
+               count_of(x, COUNTER_ERRORS));
+    buf_printf(out, "client_output_buffer_limit_disconnections:%llu\r\n",
+               count_of(x, COUNTER_OUTPUT_LIMIT_CLOSED));
+}
+
+static void info_replication(struct exec *x, struct buf *out)
+{
+    (void)x;
+    buf_add_str(out, "role:master\r\nconnected_slaves:0\r\nmaster_repl_offset:0\r\n");
+}
+
+static void info_cpu(struct exec *x, struct buf *out)
+{
+    struct rusage self;
+    (void)x;
+    getrusage(RUSAGE_SELF, &self);
+    buf_printf(out, "used_cpu_sys:%ld.%06ld\r\nused_cpu_user:%ld.%06ld\r\n", (long)self.ru_stime.tv_sec,
+               (long)self.ru_stime.tv_usec, (long)self.ru_utime.tv_sec, (long)self.ru_utime.tv_usec);
+}
+
+static void info_cluster(struct exec *x, struct buf *out)
+{
+    (void)x;
+    buf_add_str(out, "cluster_enabled:0\r\n");
+}
+
+static void info_keyspace(struct exec *x, struct buf *out)
+{
+    for (unsigned db = 0; db < DB_COUNT; db++) {
+        size_t keys = keyspace_size(x->ks, db);
+        if (keys)
+            buf_printf(out, "db%u:keys=%zu,expires=%zu,avg_ttl=0\r\n", db, keys,
+                       keyspace_volatile_size(x->ks, db));
+    }
+}
+
+/* ---- which sections ----------------------------------------------------------------------------------------- */
+
+static const struct section {
+    const char *name, *title;
+    void (*write)(struct exec *x, struct buf *out);
+} sections[] = {
+    {"server", "Server", info_server},
+    {"clients", "Clients", info_clients},
+    {"memory", "Memory", info_memory},
+    {"persistence", "Persistence", info_persistence},
+    {"stats", "Stats", info_stats},
+    {"replication", "Replication", info_replication},
+    {"cpu", "CPU", info_cpu},
+    {"cluster", "Cluster", info_cluster},
+    {"keyspace", "Keyspace", info_keyspace},
+};
+
+static bool wanted(const struct exec *x, const char *name)
+{
+    for (int i = 1; i < x->argc; i++) {
+        if (exec_is(x, i, name) || exec_is(x, i, "all") || exec_is(x, i, "default") ||
+            exec_is(x, i, "everything"))
+            return true;
+    }
+    return x->argc == 1;
+}
+
+static void cmd_info(struct exec *x)
+{
+    struct buf out;
+    buf_init(&out);
+    for (size_t i = 0; i < sizeof sections / sizeof *sections; i++) {
+        if (!wanted(x, sections[i].name))
+            continue;
+        buf_printf(&out, "%s# %s\r\n", out.n ? "\r\n" : "", sections[i].title);
+        sections[i].write(x, &out);
+    }
+    reply_verbatim(x->reply, "txt", buf_bytes(&out));
+    buf_release(&out);
+}
+
+/* ---- MEMORY, LOLWUT, ROLE, SHUTDOWN --------------------------------------------------------------------------- */
+
+static void cmd_memory_usage(struct exec *x)
+{
+    struct option o[] = {{"SAMPLES", 0, 1, false, 0}, {0}};
+    int64_t samples;
+    if (!exec_options(x, 3, o) || (o[0].at && !exec_int_in(x, o[0].at + 1, 0, INT64_MAX, "syntax error",
+                                                           &samples)))
+        return;
+    struct entry *e = exec_peek(x, 0);
+    if (e)
+        reply_int(x->reply, (int64_t)entry_mem_bytes(e));
+    else
+        reply_null(x->reply);
+}
+
+static void cmd_memory_purge(struct exec *x)
+{
+    mem_purge();
+    reply_ok(x->reply);
+}
+
+static void cmd_memory_doctor(struct exec *x)
+{
+    size_t used = mem_used_bytes(), resident = mem_resident_bytes();
+    struct buf out;
+    buf_init(&out);
+    buf_printf(&out, "%zu bytes are in use and %zu are resident.%s", used, resident,
+               used > 64u << 20 && resident > used + used / 2
+                   ? " Much of what is resident is free: MEMORY PURGE gives it back."
+                   : " Nothing looks wrong.");
+    reply_verbatim(x->reply, "txt", buf_bytes(&out));
+    buf_release(&out);
+}
+
+static void reply_figure(struct exec *x, const char *name, size_t v)
+{
+    reply_text(x->reply, name);
+    reply_int(x->reply, (int64_t)v);
+}
+
+static void cmd_memory_stats(struct exec *x)
+{
+    struct keyspace_stats st = keyspace_stats(x->ks);
+    size_t keys = 0;
+    for (unsigned db = 0; db < DB_COUNT; db++)
+        keys += keyspace_size(x->ks, db);
+    reply_map(x->reply, 6);
+    reply_figure(x, "peak.allocated", mem_peak_bytes());
+    reply_figure(x, "total.allocated", mem_used_bytes());
+    reply_figure(x, "allocator.resident", mem_resident_bytes());
+    reply_figure(x, "overhead.hashtable.main", st.table_bytes);
+    reply_figure(x, "keys.count", keys);
+    reply_figure(x, "lazyfree.pending", st.reclaim_pending);
+}
+
+static void cmd_memory_help(struct exec *x)
+{
+    static const char *const lines[] = {
+        "MEMORY <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+        "DOCTOR",
+        "    Return memory problems reports.",
+        "PURGE",
+        "    Attempt to purge dirty pages for reclamation by the allocator.",
+        "STATS",
+        "    Return information about the memory usage of the server.",
+        "USAGE <key> [SAMPLES <count>]",
+        "    Return memory in bytes used by <key> and its value.",
+        "HELP",
+        "    Print this help.",
+    };
+    reply_lines(x->reply, lines, sizeof lines / sizeof *lines);
+}
+
+/* A small pattern, and the version. */
+static void cmd_lolwut(struct exec *x)
+{
+    struct buf out;
+    buf_init(&out);
+    for (int row = 0; row < 8; row++) {
+        for (int col = 0; col < 32; col++)
+            buf_add_char(&out, (row * 7 + col * 3) % 11 < 3 ? '#' : (row + col) % 2 ? '.' : ' ');
+        buf_add_char(&out, '\n');
+    }
+    buf_printf(&out, "\natrium ver. %s\n", ATRIUM_VERSION);
+    reply_verbatim(x->reply, "txt", buf_bytes(&out));
+    buf_release(&out);
+}
+
+static void cmd_role(struct exec *x)
+{
+    reply_array(x->reply, 3);
+    reply_text(x->reply, "master");
+    reply_int(x->reply, 0);
+    reply_array(x->reply, 0);
+}
+
+static void cmd_shutdown(struct exec *x)
+{
+    struct option o[] = {{"NOSAVE", 1, 0, false, 0}, {"NOW", 0, 0, false, 0}, {"FORCE", 0, 0, false, 0}, {0}};
+    if (exec_is(x, 1, "SAVE")) {
+        reply_errorf(x->reply, ERROR_GENERIC, "there is no persistence, so there is nothing to save to");
+        return;
+    }
+    if (!exec_options(x, 1, o))
+        return;
+    engine_request_shutdown(x->engine);
+    x->session->close_after_reply = true;
+    reply_ok(x->reply);
+}
+
+const struct command_row info_commands[] = {
+    {"info", cmd_info, -1, "loading,stale,unlocked", "dangerous", "", "1.0.0", "server", "[section ...]",
+     "Returns figures about the server."},
+    {"lolwut", cmd_lolwut, -1, "readonly,fast", "", "", "5.0.0", "server", "[VERSION version]",
+     "Shows a picture and the version."},
+    {"memory", NULL, -2, "", "", "", "4.0.0", "server", "", "Container of the commands about memory."},
+    {"memory|doctor", cmd_memory_doctor, 2, "", "", "", "4.0.0", "server", "",
+     "Says what is wrong with memory use."},
+    {"memory|help", cmd_memory_help, 2, "loading,stale", "", "", "4.0.0", "server", "",
+     "Shows help about the subcommands."},
+    {"memory|purge", cmd_memory_purge, 2, "", "", "", "4.0.0", "server", "",
+     "Gives unused pages back to the system."},
+    {"memory|stats", cmd_memory_stats, 2, "unlocked", "", "", "4.0.0", "server", "",
+     "Returns figures about memory."},
+    {"memory|usage", cmd_memory_usage, -3, "readonly", "", "@2:0/1:RO", "4.0.0", "server",
+     "key [SAMPLES count]", "Returns the bytes that a key and its value take."},
+    {"role", cmd_role, 1, "noscript,loading,stale,fast", "admin,dangerous", "", "2.8.12", "server", "",
+     "Tells the server's role in replication."},
+    {"shutdown", cmd_shutdown, -1, "admin,noscript,loading,stale,no_multi,allow_busy", "", "", "1.0.0",
+     "server", "[(NOSAVE | SAVE)] [NOW] [FORCE]", "Ends the server."},
+    {0},
+};
