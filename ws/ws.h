@@ -21,6 +21,11 @@
  * ws-queue-messages), 4110 no answer to a ping, 4129 far too many ops, 1009 a message beyond
  * ws-max-message, 1001 the program ends.
  *
+ * Said plainly: a message longer than ws-queue-bytes reaches no WebSocket, it closes those that
+ * subscribe to its channel (4108). Under CLIENT PAUSE a command is answered `busy`, retryable.
+ * libwebsockets takes unmasked frames of a client, which RFC 6455 forbids clients to send, and
+ * tells of no pong without payload, so the door's pings carry one.
+ *
  * Thread rule: ws_open and ws_close in one thread; ws_adopt in any. */
 #ifndef ATRIUM_WS_WS_H
 #define ATRIUM_WS_WS_H

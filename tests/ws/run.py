@@ -3,8 +3,10 @@
 
 Every function named test_* is one test. Limits are set by CONFIG SET and put back after each test."""
 
+import http.client
 import json
 import os
+import socket
 import struct
 import sys
 import threading
@@ -19,7 +21,7 @@ HTTP = int(os.environ["ATRIUM_HTTP_PORT"])
 DEFAULTS = {
     "ws-origins": "", "ws-max-message": "65536", "ws-json-depth": "16", "ws-max-channels": "128", "ws-max-name": "255",
     "ws-ops-per-second": "0", "ws-queue-bytes": "1048576", "ws-queue-messages": "1024", "ws-ping-seconds": "25",
-    "ws-pong-seconds": "10", "ws-auth-seconds": "10", "requirepass": "",
+    "ws-pong-seconds": "10", "ws-auth-seconds": "10", "requirepass": "", "maxclients": "10000",
 }
 
 
@@ -86,7 +88,6 @@ def test_handshake_refusals():
     refused(426, version="8")
     for key in ("", "short"):
         raw = WebSocket.__new__(WebSocket)
-        import socket
         raw.sock = socket.create_connection(("127.0.0.1", HTTP), 5)
         raw.sock.sendall((f"GET /v1/ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                           f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n").encode())
@@ -94,8 +95,15 @@ def test_handshake_refusals():
     refused(404, path="/v1/other")
 
 
+def test_handshake_beyond_maxclients():
+    with resp() as r:
+        config(r, maxclients=2)
+        refused(503)
+        config(r, maxclients=10000)
+        ws().close()
+
+
 def test_handshake_in_pieces():
-    import socket
     s = socket.create_connection(("127.0.0.1", HTTP), 5)
     head = (f"GET /v1/ws?x=1 HTTP/1.1\r\nHost: 127.0.0.1:{HTTP}\r\nUpgrade: WebSocket\r\n"
             "Connection: keep-alive, Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
@@ -108,7 +116,6 @@ def test_handshake_in_pieces():
 
 
 def test_frames_right_behind_the_head():
-    import socket
     s = socket.create_connection(("127.0.0.1", HTTP), 5)
     text = b'{"id":1,"op":"ping"}'
     frame = bytes([0x81, 0x80 | len(text), 0, 0, 0, 0]) + text
@@ -559,7 +566,6 @@ def test_client_list_and_kill():
 
 
 def test_chat_page():
-    import http.client
     c = http.client.HTTPConnection("127.0.0.1", HTTP, timeout=5)
     c.request("GET", "/chat", headers={"Accept": "text/html,*/*;q=0.8"})
     answer = c.getresponse()
@@ -571,7 +577,6 @@ def test_chat_page():
 
 
 def test_http_goes_on_beside():
-    import http.client
     with ws() as a:
         c = http.client.HTTPConnection("127.0.0.1", HTTP, timeout=5)
         c.request("GET", "/healthz")
