@@ -86,6 +86,7 @@ bool auth_check(struct request *r)
 {
     struct session *s = request_session(r);
     s->resp = 3;
+    s->no_evict = s->no_touch = false;
     s->reply_mode = REPLY_MODE_ON;
     s->authenticated = config_is_empty(engine_config(r->worker->engine), CONFIG_REQUIREPASS);
     return check_origin(r) && (s->authenticated || authenticate(r)) && select_db(r);

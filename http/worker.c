@@ -181,6 +181,8 @@ static enum MHD_Result send_answer(struct request *r)
     add_timing(r, response);
     for (unsigned i = 0; i < r->nheaders; i++)
         MHD_add_response_header(response, r->headers[i].name, r->headers[i].value);
+    engine_count(r->worker->engine, COUNTER_BYTES_IN, r->raw_target.n + r->body.n);
+    engine_count(r->worker->engine, COUNTER_BYTES_OUT, r->out.n);
     enum MHD_Result result = MHD_queue_response(r->connection, (unsigned)r->status, response);
     MHD_destroy_response(response);
     return result;
