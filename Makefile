@@ -5,7 +5,7 @@
 #   make test       everything: units, clients, differential, doors, browser; plain, ASan+UBSan and TSan
 #   make unit       the unit tests alone          make bench    beside the peers that are installed
 #   make lint       clang-tidy, cppcheck, include directions
-#   make format     clang-format over all sources make install  binary, man page, systemd unit (PREFIX, DESTDIR)
+#   make format     clang-format over all sources make install  binary, man page, unit, atrium.conf (PREFIX, DESTDIR)
 #
 # BUILD names the folder of the objects, SAN adds sanitizer flags: build/asan and build/tsan are made so.
 
@@ -14,6 +14,7 @@ CC     ?= cc
 OPT    ?= -O2 -g
 SAN    ?=
 PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
 ARGS   ?=
 
 WARN   := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wvla -Wmissing-prototypes -Werror
@@ -93,11 +94,19 @@ format:
 	@tests/packages.sh clang-format
 	clang-format -i atrium.c $(ENGINE_SRC) $(DOOR_SRC) $(UNIT_SRC) $(wildcard engine/*.h engine/*/*.h http/*.h ws/*.h)
 
-install: $(BUILD)/atrium
+# The man page takes its list of directives from the program; an edited configuration file is left as it is.
+$(BUILD)/atrium.1: .dist/atrium.1 $(BUILD)/atrium
+	@$(BUILD)/atrium --help | sed -n 's/^  --\([^ ]*\)  *\(.*\)/.TP\n.B \\-\\-\1\n\2/p' > $@.directives
+	@sed -e '/@DIRECTIVES@$$/{/^\.\\"/!{r $@.directives' -e 'd}}' \
+	    -e "s/@VERSION@/$$($(BUILD)/atrium --version | cut -d' ' -f2)/" $< > $@
+
+install: $(BUILD)/atrium $(BUILD)/atrium.1
 	install -Dm755 $(BUILD)/atrium $(DESTDIR)$(PREFIX)/bin/atrium
-	install -Dm644 .dist/atrium.1 $(DESTDIR)$(PREFIX)/share/man/man1/atrium.1
+	install -Dm644 $(BUILD)/atrium.1 $(DESTDIR)$(PREFIX)/share/man/man1/atrium.1
 	install -Dm644 .dist/atrium.service $(DESTDIR)$(PREFIX)/lib/systemd/system/atrium.service
-	sed -i 's|@PREFIX@|$(PREFIX)|' $(DESTDIR)$(PREFIX)/lib/systemd/system/atrium.service
+	sed -i -e 's|@PREFIX@|$(PREFIX)|' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|' \
+	    $(DESTDIR)$(PREFIX)/lib/systemd/system/atrium.service
+	test -e $(DESTDIR)$(SYSCONFDIR)/atrium.conf || install -Dm640 atrium.conf $(DESTDIR)$(SYSCONFDIR)/atrium.conf
 
 clean:
 	rm -rf $(BUILD)
