@@ -47,7 +47,7 @@ $(BUILD)/unit: $(patsubst %.c,$(BUILD)/%.o,$(UNIT_SRC)) $(OBJ)
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS) -lcheck -lsubunit -lrt -lm
 
 # What http/pages.c takes into the program.
-DOCUMENTS := openapi/openapi.yaml http/pages/chat.html
+DOCUMENTS := openapi/openapi.yaml openapi/asyncapi.yaml http/pages/chat.html
 $(BUILD)/http/pages.o: $(DOCUMENTS)
 
 $(BUILD)/%.o: %.c

@@ -12,6 +12,7 @@
             "_start:\n.incbin \"" path "\"\n" #name "_end:\n.popsection\n")
 
 DOCUMENT(openapi_yaml, "openapi/openapi.yaml");
+DOCUMENT(asyncapi_yaml, "openapi/asyncapi.yaml");
 DOCUMENT(chat_html, "http/pages/chat.html");
 
 /* Pages are whole in themselves and talk to this server alone. */
@@ -26,6 +27,7 @@ struct document {
 
 static const struct document documents[] = {
     {"/openapi.yaml", "application/yaml", openapi_yaml_start, openapi_yaml_end},
+    {"/asyncapi.yaml", "application/yaml", asyncapi_yaml_start, asyncapi_yaml_end},
     {"/chat", "text/html; charset=utf-8", chat_html_start, chat_html_end},
 };
 
@@ -44,6 +46,7 @@ static void get_document(struct request *r)
 
 const struct route pages_routes[] = {
     {METHOD_GET, "/openapi.yaml", get_document, "getOpenapi", ROUTE_OPEN},
+    {METHOD_GET, "/asyncapi.yaml", get_document, "getAsyncapi", ROUTE_OPEN},
     {METHOD_GET, "/chat", get_document, "getChat", ROUTE_OPEN | ROUTE_RAW},
     {0},
 };

@@ -13,6 +13,8 @@ import threading
 import time
 import traceback
 
+import yaml
+
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from client import BINARY, CLOSE, PING, PONG, TEXT, Closed, Refused, Resp, WebSocket, bearer
 
@@ -574,6 +576,28 @@ def test_chat_page():
     for name in ("room", "name", "join", "messages", "text", "send"):
         assert page.count(f' id="{name}"') == 1, name
     assert "innerHTML" not in page
+
+
+def test_the_contract_names_what_is_served():
+    c = http.client.HTTPConnection("127.0.0.1", HTTP, timeout=5)
+    c.request("GET", "/asyncapi.yaml")
+    contract = yaml.safe_load(c.getresponse().read())
+    follow(contract, contract)
+    asked = contract["operations"]["ask"]["messages"]
+    named = {contract["channels"]["socket"]["messages"][m["$ref"].split("/")[-1]]["$ref"].split("/")[-1] for m in asked}
+    with ws() as a:
+        assert named == set(a.ask("")["error"]["message"].removeprefix("ops are ").split(", "))
+
+
+def follow(contract, part):
+    """Every reference leads somewhere."""
+    for key, value in part.items() if isinstance(part, dict) else enumerate(part):
+        if key == "$ref":
+            target = contract
+            for step in value.removeprefix("#/").split("/"):
+                target = target[step]
+        elif isinstance(value, (dict, list)):
+            follow(contract, value)
 
 
 def test_http_goes_on_beside():
