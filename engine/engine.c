@@ -42,6 +42,11 @@ static struct engine_thread *join_thread(struct engine *e)
     th->inside = th->batching = false;
     th->held = NULL;
     th->blocks = NULL;
+    th->clock_us = 0;
+    pthread_mutex_lock(&e->stats_lock);
+    if (!th->stats) /* else what an earlier thread of this slot counted goes on */
+        th->stats = mem_calloc(command_count() * sizeof *th->stats);
+    pthread_mutex_unlock(&e->stats_lock);
     mem_thread_register();
     pthread_setspecific(thread_key, th);
     return current = th;
@@ -74,6 +79,38 @@ void engine_reset_counters(struct engine *e)
         for (int c = 0; c < COUNTER_COUNT; c++)
             atomic_store_explicit(&e->threads[i].counters[c], 0, memory_order_relaxed);
     }
+}
+
+struct command_sum command_stats(struct engine *e, uint32_t id)
+{
+    struct command_sum sum = {0};
+    pthread_mutex_lock(&e->stats_lock);
+    for (int i = 0; i < GATE_THREADS_MAX; i++) {
+        if (!e->threads[i].stats)
+            continue;
+        const struct command_stat *s = &e->threads[i].stats[id];
+        sum.calls += atomic_load_explicit(&s->calls, memory_order_relaxed);
+        sum.us += atomic_load_explicit(&s->us, memory_order_relaxed);
+        sum.rejected += atomic_load_explicit(&s->rejected, memory_order_relaxed);
+        sum.failed += atomic_load_explicit(&s->failed, memory_order_relaxed);
+    }
+    pthread_mutex_unlock(&e->stats_lock);
+    return sum;
+}
+
+void command_stats_reset(struct engine *e)
+{
+    pthread_mutex_lock(&e->stats_lock);
+    for (int i = 0; i < GATE_THREADS_MAX; i++) {
+        for (uint32_t id = 0; e->threads[i].stats && id < command_count(); id++) {
+            struct command_stat *s = &e->threads[i].stats[id];
+            atomic_store_explicit(&s->calls, 0, memory_order_relaxed);
+            atomic_store_explicit(&s->us, 0, memory_order_relaxed);
+            atomic_store_explicit(&s->rejected, 0, memory_order_relaxed);
+            atomic_store_explicit(&s->failed, 0, memory_order_relaxed);
+        }
+    }
+    pthread_mutex_unlock(&e->stats_lock);
 }
 
 /* ---- the timer: active expiry ------------------------------------------------------------------ */
@@ -223,6 +260,9 @@ struct engine *engine_open(struct config *config)
     e->config = config;
     e->ks = keyspace_new();
     e->hub = hub_new(e);
+    e->slowlog = slowlog_new();
+    monitor_init(&e->monitor);
+    pthread_mutex_init(&e->stats_lock, NULL);
     e->started_at_ms = clock_wall_ms();
     e->next_session_id = 1;
     pthread_mutex_init(&e->sessions_lock, NULL);
@@ -242,6 +282,11 @@ void engine_close(struct engine *e)
     }
     keyspace_free(e->ks);
     hub_free(e->hub);
+    slowlog_free(e->slowlog);
+    monitor_release(&e->monitor);
+    for (int i = 0; i < GATE_THREADS_MAX; i++)
+        mem_free(e->threads[i].stats);
+    pthread_mutex_destroy(&e->stats_lock);
     pthread_mutex_destroy(&e->sessions_lock);
     config_free(e->config);
     mem_free(e);

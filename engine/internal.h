@@ -8,6 +8,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "commands/monitor.h"
+#include "commands/slowlog.h"
+#include "commands/stats.h"
 #include "engine.h"
 #include "keyspace/keyspace.h"
 
@@ -23,6 +26,8 @@ struct engine_thread {
     unsigned held_runs;   /* commands run under it */
     uint64_t held_at_us;
     struct exec_block *blocks; /* exec_alloc; freed after each command */
+    uint64_t clock_us;         /* in a batch: when the command before ended; 0: not known */
+    struct command_stat *stats; /* by command id */
     _Atomic uint64_t counters[COUNTER_COUNT];
 };
 
@@ -30,6 +35,8 @@ struct engine {
     struct config *config;
     struct keyspace *ks;
     struct hub *hub;
+    struct slowlog *slowlog;
+    struct monitor monitor;
     uint64_t started_at_ms;
     char run_id[41];
 
@@ -39,6 +46,7 @@ struct engine {
     size_t session_counts[4];        /* by door; sessions_lock */
 
     struct engine_thread threads[GATE_THREADS_MAX];
+    pthread_mutex_t stats_lock; /* the threads' stats pointers; a leaf */
     _Atomic uint32_t notify; /* enum event_class bits of notify-keyspace-events */
     _Atomic uint64_t memcached_flush_at_ms; /* flush_all with a delay; 0: none is to come */
     _Atomic uint64_t paused_until_ms; /* CLIENT PAUSE; 0: none */

@@ -156,6 +156,7 @@ static void cmd_config_rewrite(struct exec *x)
 static void cmd_config_resetstat(struct exec *x)
 {
     engine_reset_counters(x->engine);
+    command_stats_reset(x->engine);
     keyspace_reset_stats(x->ks);
     reply_ok(x->reply);
 }

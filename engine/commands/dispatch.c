@@ -50,13 +50,16 @@ static void end_section(struct engine_thread *th)
 
 void engine_batch_begin(struct engine *e)
 {
-    engine_thread(e)->batching = true;
+    struct engine_thread *th = engine_thread(e);
+    th->batching = true;
+    th->clock_us = 0;
 }
 
 void engine_batch_end(struct engine *e)
 {
     struct engine_thread *th = engine_thread(e);
     th->batching = false;
+    th->clock_us = 0;
     end_section(th);
     keyspace_reclaim(e->ks);
 }
@@ -286,6 +289,41 @@ static bool paused(struct engine *e, const struct command *cmd, uint64_t now_ms)
 
 /* ---- the door's call -------------------------------------------------------------------------- */
 
+/* Refusals count for the command that was meant, where there is one. */
+static enum engine_result refuse(struct engine_thread *th, const struct command *cmd)
+{
+    engine_count(th->engine, COUNTER_ERRORS, 1);
+    if (cmd)
+        stat_add(&th->stats[cmd->id].rejected, 1);
+    return ENGINE_DONE;
+}
+
+/* After the handler: time, statistics, slow log, what is to be freed. */
+static void account(struct engine_thread *th, const struct exec *x, uint64_t began_us)
+{
+    uint64_t now_us = clock_wall_us(), took_us = now_us > began_us ? now_us - began_us : 0;
+    struct command_stat *stat = &th->stats[x->cmd->id];
+    int64_t slow_us = config_int(x->engine->config, CONFIG_SLOWLOG_SLOWER_THAN);
+    th->clock_us = th->batching ? now_us : 0;
+    engine_count(x->engine, COUNTER_COMMANDS, 1);
+    stat_add(&stat->calls, 1);
+    stat_add(&stat->us, took_us);
+    if (x->reply->erred) {
+        engine_count(x->engine, COUNTER_ERRORS, 1);
+        stat_add(&stat->failed, 1);
+    }
+    if (__builtin_expect(slow_us >= 0 && took_us >= (uint64_t)slow_us, 0) &&
+        !(x->cmd->flags & CMD_SKIP_SLOWLOG)) {
+        release_shard(th);
+        slowlog_add(x->engine->slowlog, x, took_us);
+    }
+    if (th->blocks)
+        exec_free_blocks(th);
+    if (!th->batching)
+        keyspace_reclaim(x->ks);
+}
+
+/* In a batch a command begins when the one before it ended: one look at the clock a command. */
 enum engine_result engine_execute(struct session *s, const struct bytes *argv, int argc,
                                   struct reply *reply)
 {
@@ -293,11 +331,9 @@ enum engine_result engine_execute(struct session *s, const struct bytes *argv, i
     struct engine_thread *th = engine_thread(e);
     reply->erred = 0;
     const struct command *cmd = resolve(s, argv, argc, reply);
-    if (!cmd || !admit(s, cmd, argc, reply)) {
-        engine_count(e, COUNTER_ERRORS, 1);
-        return ENGINE_DONE;
-    }
-    uint64_t now_us = clock_wall_us();
+    if (!cmd || !admit(s, cmd, argc, reply))
+        return refuse(th, cmd);
+    uint64_t now_us = th->clock_us ? th->clock_us : clock_wall_us();
     if (paused(e, cmd, now_us / 1000))
         return ENGINE_PAUSED;
     struct exec x;
@@ -313,14 +349,12 @@ enum engine_result engine_execute(struct session *s, const struct bytes *argv, i
     x.changes = 0;
     atomic_store_explicit(&s->active_at_ms, x.now_ms, memory_order_relaxed);
     atomic_store_explicit(&s->last_command, cmd, memory_order_relaxed);
+    if (__builtin_expect(atomic_load_explicit(&e->monitor.watchers, memory_order_relaxed) != 0, 0)) {
+        release_shard(th);
+        monitor_feed(&e->monitor, &x, now_us);
+    }
     if (collect_keys(&x))
         run(th, &x, now_us);
-    engine_count(e, COUNTER_COMMANDS, 1);
-    if (reply->erred)
-        engine_count(e, COUNTER_ERRORS, 1);
-    if (th->blocks)
-        exec_free_blocks(th);
-    if (!th->batching)
-        keyspace_reclaim(e->ks);
+    account(th, &x, now_us);
     return ENGINE_DONE;
 }

@@ -104,6 +104,20 @@ static void info_cpu(struct exec *x, struct buf *out)
                (long)self.ru_stime.tv_usec, (long)self.ru_utime.tv_sec, (long)self.ru_utime.tv_usec);
 }
 
+static void info_commandstats(struct exec *x, struct buf *out)
+{
+    for (uint32_t id = 0; id < command_count(); id++) {
+        struct command_sum s = command_stats(x->engine, id);
+        if (!s.calls && !s.rejected)
+            continue;
+        buf_printf(out, "cmdstat_%s:calls=%llu,usec=%llu,usec_per_call=%.2f,rejected_calls=%llu,"
+                        "failed_calls=%llu\r\n",
+                   command_at(id)->row->name, (unsigned long long)s.calls, (unsigned long long)s.us,
+                   s.calls ? (double)s.us / (double)s.calls : 0.0, (unsigned long long)s.rejected,
+                   (unsigned long long)s.failed);
+    }
+}
+
 static void info_cluster(struct exec *x, struct buf *out)
 {
     (void)x;
@@ -125,26 +139,28 @@ static void info_keyspace(struct exec *x, struct buf *out)
 static const struct section {
     const char *name, *title;
     void (*write)(struct exec *x, struct buf *out);
+    bool on_request; /* not among the default ones */
 } sections[] = {
-    {"server", "Server", info_server},
-    {"clients", "Clients", info_clients},
-    {"memory", "Memory", info_memory},
-    {"persistence", "Persistence", info_persistence},
-    {"stats", "Stats", info_stats},
-    {"replication", "Replication", info_replication},
-    {"cpu", "CPU", info_cpu},
-    {"cluster", "Cluster", info_cluster},
-    {"keyspace", "Keyspace", info_keyspace},
+    {"server", "Server", info_server, false},
+    {"clients", "Clients", info_clients, false},
+    {"memory", "Memory", info_memory, false},
+    {"persistence", "Persistence", info_persistence, false},
+    {"stats", "Stats", info_stats, false},
+    {"replication", "Replication", info_replication, false},
+    {"cpu", "CPU", info_cpu, false},
+    {"commandstats", "Commandstats", info_commandstats, true},
+    {"cluster", "Cluster", info_cluster, false},
+    {"keyspace", "Keyspace", info_keyspace, false},
 };
 
-static bool wanted(const struct exec *x, const char *name)
+static bool wanted(const struct exec *x, const struct section *s)
 {
     for (int i = 1; i < x->argc; i++) {
-        if (exec_is(x, i, name) || exec_is(x, i, "all") || exec_is(x, i, "default") ||
-            exec_is(x, i, "everything"))
+        if (exec_is(x, i, s->name) || exec_is(x, i, "all") || exec_is(x, i, "everything") ||
+            (exec_is(x, i, "default") && !s->on_request))
             return true;
     }
-    return x->argc == 1;
+    return x->argc == 1 && !s->on_request;
 }
 
 static void cmd_info(struct exec *x)
@@ -152,7 +168,7 @@ static void cmd_info(struct exec *x)
     struct buf out;
     buf_init(&out);
     for (size_t i = 0; i < sizeof sections / sizeof *sections; i++) {
-        if (!wanted(x, sections[i].name))
+        if (!wanted(x, &sections[i]))
             continue;
         buf_printf(&out, "%s# %s\r\n", out.n ? "\r\n" : "", sections[i].title);
         sections[i].write(x, &out);

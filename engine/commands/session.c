@@ -66,6 +66,7 @@ struct session *session_new(struct engine *e, enum door door, const struct sessi
 void session_free(struct session *s)
 {
     struct engine *e = s->engine;
+    monitor_leave(&e->monitor, s);
     hub_drop_session(e->hub, s);
     pthread_mutex_lock(&e->sessions_lock);
     if (s->mailbox)
@@ -79,6 +80,7 @@ void session_free(struct session *s)
 
 void session_reset(struct session *s)
 {
+    monitor_leave(&s->engine->monitor, s);
     hub_drop_session(s->engine->hub, s);
     set_defaults(s);
     session_lock(s->engine);

@@ -43,12 +43,12 @@ struct session {
     struct engine *engine;
     struct mailbox *mailbox; /* of the owning thread; NULL for HTTP */
 
-    uint8_t db;
-    uint8_t resp; /* 2 or 3 */
+    _Atomic uint8_t db;   /* these two and the flags below are shown to others by CLIENT LIST */
+    _Atomic uint8_t resp; /* 2 or 3 */
     bool authenticated;
     bool close_after_reply; /* QUIT, protocol errors */
-    bool no_evict, no_touch;
-    bool monitor;
+    _Atomic bool no_evict, no_touch;
+    _Atomic bool monitor;
     enum reply_mode reply_mode;
     struct subscriptions *subs; /* pubsub's; NULL where there are none */
 

@@ -4,6 +4,7 @@
 
 #include "base/hash.h"
 #include "commands/exec.h"
+#include "internal.h"
 
 /* ---- reading ---------------------------------------------------------------------------------- */
 
@@ -361,11 +362,14 @@ static void cmd_msetex(struct exec *x)
 
 /* ---- editing in place ----------------------------------------------------------------------------- */
 
-#define STRING_MAX ((size_t)512 << 20)
+static size_t string_max(const struct exec *x)
+{
+    return (size_t)config_int(x->engine->config, CONFIG_PROTO_MAX_BULK_LEN);
+}
 
 static bool too_long(struct exec *x, size_t n)
 {
-    if (n <= STRING_MAX)
+    if (n <= string_max(x))
         return false;
     reply_error(x->reply, ERROR_TOO_BIG);
     return true;
@@ -407,7 +411,7 @@ static void cmd_setrange(struct exec *x)
         reply_int(x->reply, (int64_t)old);
         return;
     }
-    if ((uint64_t)offset > STRING_MAX || too_long(x, (size_t)offset + patch.n)) {
+    if ((uint64_t)offset > string_max(x) || too_long(x, (size_t)offset + patch.n)) {
         if (!x->reply->erred)
             reply_error(x->reply, ERROR_TOO_BIG);
         return;
