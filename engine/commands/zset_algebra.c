@@ -119,12 +119,13 @@ static double weigh(double score, double weight)
     return isnan(v) ? 0 : v;
 }
 
+/* Where `b` is no number (0 times inf) MIN and MAX keep `a` and SUM gives 0, as in Redis. */
 static double combine(enum aggregate how, double a, double b)
 {
     if (how == MIN)
-        return a < b ? a : b;
+        return b < a ? b : a;
     if (how == MAX)
-        return a > b ? a : b;
+        return b > a ? b : a;
     double v = a + b;
     return isnan(v) ? 0 : v; /* inf and -inf */
 }
@@ -168,8 +169,7 @@ static bool common(const struct sources *s, struct bytes member, double *v)
         double score;
         if (!zset_score(s->z[i], member, &score))
             return false;
-        score = weigh(score, s->weight[i]);
-        *v = i ? combine(s->aggregate, *v, score) : score;
+        *v = i ? combine(s->aggregate, *v, score * s->weight[i]) : weigh(score, s->weight[i]);
     }
     return true;
 }
@@ -287,16 +287,10 @@ static int64_t count_common(const struct sources *s, int64_t limit)
 static void cmd_zintercard(struct exec *x)
 {
     struct sources s = {0};
-    int64_t n, limit = 0;
-    if (!num_parse_int(x->argv[1], &n) || n < 1) {
-        reply_errorf(x->reply, ERROR_GENERIC, "numkeys should be greater than 0");
+    int64_t limit = 0;
+    if (!find_sources(x, 1, &s))
         return;
-    }
-    if (n > x->argc - 2) {
-        reply_errorf(x->reply, ERROR_GENERIC, "Number of keys can't be greater than number of args");
-        return;
-    }
-    for (int i = 2 + (int)n; i < x->argc; i += 2) {
+    for (int i = s.options_at; i < x->argc; i += 2) {
         if (!exec_is(x, i, "LIMIT") || i + 1 == x->argc) {
             reply_error(x->reply, ERROR_SYNTAX);
             return;
@@ -306,8 +300,7 @@ static void cmd_zintercard(struct exec *x)
             return;
         }
     }
-    if (find_sources(x, 1, &s))
-        reply_int(x->reply, count_common(&s, limit));
+    reply_int(x->reply, count_common(&s, limit));
 }
 
 #define Z        "sortedset"

@@ -1,5 +1,9 @@
 #include "commands/zset_args.h"
 
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "internal.h"
 
 struct zset_limits zset_limits_of(const struct exec *x)
@@ -52,10 +56,19 @@ void zset_store(struct exec *x, unsigned k, struct zset *z, const char *event)
 
 /* ---- bounds -------------------------------------------------------------------------------------------- */
 
+/* What strtod takes whole, as in Redis: nothing at all is 0, blanks before the number are passed over, and what is
+ * too large is infinite. */
 static bool parse_score_bound(struct bytes s, double *v, bool *open)
 {
+    char text[512], *end;
     *open = s.n && s.p[0] == '(';
-    return num_parse_double(bytes_of(s.p + *open, s.n - *open), v);
+    size_t n = s.n - *open;
+    if (n >= sizeof text)
+        return false;
+    memcpy(text, s.p + *open, n);
+    text[n] = 0;
+    *v = strtod(text, &end);
+    return *end == 0 && !isnan(*v);
 }
 
 bool zset_parse_scores(struct exec *x, int min_at, int max_at, struct zset_score_range *r)

@@ -139,11 +139,13 @@ static void cmd_zrandmember(struct exec *x)
     int64_t count = 1;
     bool with_scores = x->argc == 4 && exec_is(x, 3, "WITHSCORES");
     struct zset *z;
+    if (x->argc > 2 && !random_count(x, &count, with_scores))
+        return;
     if (x->argc > 4 || (x->argc == 4 && !with_scores)) {
         reply_error(x->reply, ERROR_SYNTAX);
         return;
     }
-    if ((x->argc > 2 && !random_count(x, &count, with_scores)) || !zset_read(x, 0, &z))
+    if (!zset_read(x, 0, &z))
         return;
     if (x->argc == 2) {
         if (z)
@@ -180,10 +182,28 @@ static void scan_visit(const struct zset_item *item, void *ctx)
     sc->n += 2;
 }
 
+/* Word by word, so that the first mistake from the left is the one that is answered. */
+static bool scan_options(struct exec *x, struct scan *sc, int64_t *count)
+{
+    for (int i = 3; i < x->argc; i += 2) {
+        bool known = i + 1 < x->argc;
+        if (known && exec_is(x, i, "MATCH"))
+            sc->match = bytes_eq(x->argv[i + 1], BYTES("*")) ? NULL : &x->argv[i + 1];
+        else if (!known || !exec_is(x, i, "COUNT"))
+            known = false;
+        else if (!exec_int(x, i + 1, count))
+            return false;
+        if (!known || *count < 1) {
+            reply_error(x->reply, ERROR_SYNTAX);
+            return false;
+        }
+    }
+    return true;
+}
+
 /* The elements are emitted before the next cursor is known, so the reply is put together aside. */
 static void cmd_zscan(struct exec *x)
 {
-    struct option o[] = {{"MATCH", 0, 1, true, 0}, {"COUNT", 0, 1, true, 0}, {0}};
     struct scan sc = {.x = x};
     uint64_t cursor;
     int64_t count = 10;
@@ -200,14 +220,8 @@ static void cmd_zscan(struct exec *x)
         reply_array(x->reply, 0);
         return;
     }
-    if (!exec_options(x, 3, o) || (o[1].at && !exec_int(x, o[1].at + 1, &count)))
+    if (!scan_options(x, &sc, &count))
         return;
-    if (count < 1) {
-        reply_error(x->reply, ERROR_SYNTAX);
-        return;
-    }
-    if (o[0].at)
-        sc.match = &x->argv[o[0].at + 1];
     char text[NUM_INT_MAX];
     struct reply *out = x->reply;
     struct capture captured;

@@ -205,9 +205,10 @@ static void cmd_zpop(struct exec *x)
         reply_error(x->reply, ERROR_SYNTAX);
         return;
     }
-    if (x->argc == 3 &&
-        !exec_int_in(x, 2, 0, INT64_MAX, "value is out of range, must be positive", &count))
+    if (x->argc == 3 && (!num_parse_int(x->argv[2], &count) || count < 0)) {
+        reply_errorf(x->reply, ERROR_OUT_OF_BOUNDS, "value is out of range, must be positive");
         return;
+    }
     if (!zset_write(x, 0, &z))
         return;
     size_t n = z ? zset_length(z) : 0;

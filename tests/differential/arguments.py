@@ -5,7 +5,7 @@ STRING_KEYS = [b"s%d" % i for i in range(6)] + [b"s:{tag}:1", b"s\x00\xff\r\n"]
 HASH_KEYS = [b"h%d" % i for i in range(5)] + [b"h:{tag}:1"]
 ZSET_KEYS = [b"z%d" % i for i in range(6)] + [b"z:{tag}:1"]
 LEX_KEYS = [b"y0", b"y1", b"y2"]  # one score alone: order by member is undefined where scores differ
-NOT_LEX_KEYS = [b"ystring", b"missing"]
+NOT_LEX_KEYS = [b"ystring", b"ymissing"]
 ALL_KEYS = STRING_KEYS + HASH_KEYS + ZSET_KEYS + [b"missing", b""]
 
 INTEGERS = [b"%d" % i for i in (0, 0, 1, 1, 1, 2, 3, 5, 7, 10, -1, -1, -2, -3, -10, 100, 4096)]

@@ -31,7 +31,7 @@ def same(argv, ours, theirs):
 
 def respelled(ours, theirs):
     """The reference's reply with doubles as atrium spells them, where only the spelling differs: 7.0 prints 17 digits,
-    later versions and atrium the shortest that reads back."""
+    later versions and atrium the shortest that reads back. And 7.0 has a -0 here and there, atrium one zero."""
     (kind, mine), (other, value) = ours, theirs
     if kind != other or mine is None or value is None:
         return theirs
@@ -39,9 +39,11 @@ def respelled(ours, theirs):
         return kind, [respelled(a, b) for a, b in zip(mine, value)]
     if kind in "$," and mine != value:
         try:
-            if repr(float(mine)) == repr(float(value)) and value == b"%.17g" % float(value):
+            number = float(value)
+            spelled = value in (b"%.17g" % number, b"%d" % number if abs(number) < 2**63 else b"")
+            if float(mine) == number and spelled and (number or mine == b"0"):
                 return ours
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             pass
     return theirs
 

@@ -83,7 +83,7 @@ def family_run(step, family, count, rng, report, known):
             report.passed += len(commands)
         except Difference as found:
             report.passed += found.index
-            done -= len(commands) - found.index - 1
+            done -= min(EPOCH, count) * (len(commands) - found.index - 1) // len(commands)
             history = commands[: found.index + 1]
             kind = kind_of(history[-1], found.ours, found.theirs)
             report.difference(kind, lambda: reduced(step, history, protocol, found))
