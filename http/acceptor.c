@@ -5,6 +5,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "http/upgrade.h"
@@ -160,13 +161,23 @@ static void watch(struct acceptor *a, int fd)
     close(fd);
 }
 
+/* Out of descriptors the listener stays readable: without a pause this thread would spin. */
+static void breathe(void)
+{
+    static const struct timespec pause = {.tv_nsec = 10 * 1000000L};
+    if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
+        nanosleep(&pause, NULL);
+}
+
 static void on_accept(struct acceptor *a, int listener)
 {
     size_t limit = (size_t)config_int(engine_config(a->engine), CONFIG_MAXCLIENTS);
     for (int i = 0; i < EVENTS_MAX; i++) {
         int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd < 0)
+        if (fd < 0) {
+            breathe();
             return;
+        }
         if (connections(a) >= limit) {
             refuse(a, fd);
             continue;
