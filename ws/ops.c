@@ -190,15 +190,6 @@ static size_t subscriptions(const struct call *o)
     return hub_session_count(o->conn->session, SUB_CHANNEL);
 }
 
-static bool too_many_channels(struct call *o)
-{
-    int64_t most = config_int(o->ws->config, CONFIG_WS_MAX_CHANNELS);
-    if (subscriptions(o) < (size_t)most)
-        return false;
-    fail(o, "too-many-channels", false, "%lld channels and patterns at most", (long long)most);
-    return true;
-}
-
 static void subscribe(struct call *o, const char *field, enum sub_kind kind)
 {
     struct hub *hub = engine_hub(o->ws->engine);
@@ -207,10 +198,10 @@ static void subscribe(struct call *o, const char *field, enum sub_kind kind)
         refuse_field(o, "history", "false") || refuse_field(o, "presence", "false") ||
         refuse_field(o, "on_slow", "disconnect"))
         return;
-    if (hub_subscribe(hub, o->conn->session, kind, name) &&
-        subscriptions(o) > (size_t)config_int(o->ws->config, CONFIG_WS_MAX_CHANNELS)) {
+    int64_t most = config_int(o->ws->config, CONFIG_WS_MAX_CHANNELS);
+    if (hub_subscribe(hub, o->conn->session, kind, name) && subscriptions(o) > (size_t)most) {
         hub_unsubscribe(hub, o->conn->session, kind, name);
-        too_many_channels(o);
+        fail(o, "too-many-channels", false, "%lld channels and patterns at most", (long long)most);
         return;
     }
     begin_reply(o, true);
