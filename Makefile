@@ -86,9 +86,10 @@ bench: all
 lint:
 	@tests/packages.sh $(LINT_PACKAGES)
 	@tests/lint/includes.py
-	@cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr --enable=warning,portability \
+	@cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability --suppressions-list=.cppcheck \
 	    -Iengine -I. engine http ws atrium.c
-	@clang-tidy --quiet $(ENGINE_SRC) $(DOOR_SRC) atrium.c -- -std=gnu11 -D_GNU_SOURCE -Iengine -I.
+	@echo $(ENGINE_SRC) $(DOOR_SRC) atrium.c | xargs -n4 -P2 sh -c \
+	    'clang-tidy --quiet "$$@" -- -std=gnu11 -D_GNU_SOURCE -DATRIUM_JEMALLOC -Iengine -I. 2>/dev/null' tidy
 
 format:
 	@tests/packages.sh clang-format
