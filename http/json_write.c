@@ -65,10 +65,11 @@ static char *put_escape(char *to, unsigned char c)
     } else if (c < 0x20 && shorts[c]) {
         *to++ = shorts[c];
     } else {
-        memcpy(to, "u00", 3);
-        to[3] = hex[c >> 4];
-        to[4] = hex[c & 15];
-        to += 5;
+        *to++ = 'u';
+        *to++ = '0';
+        *to++ = '0';
+        *to++ = hex[c >> 4];
+        *to++ = hex[c & 15];
     }
     return to;
 }

@@ -80,7 +80,7 @@ static void add_row(const struct route *row, void *context)
 
 void router_each(route_visit *visit, void *context)
 {
-    for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
+    for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++)
         for (const struct route *row = tables[t]; row->pattern; row++)
             visit(row, context);
 }

@@ -39,9 +39,8 @@ static bool is_unreserved(char c)
 const char *target_join(struct arena *arena, const char *prefix, struct bytes s)
 {
     static const char hex[] = "0123456789ABCDEF";
-    size_t n = strlen(prefix);
-    char *start = arena_alloc(arena, n + 3 * s.n + 1), *to = start + n;
-    memcpy(start, prefix, n);
+    char *start = arena_alloc(arena, strlen(prefix) + 3 * s.n + 1);
+    char *to = stpcpy(start, prefix);
     for (size_t i = 0; i < s.n; i++) {
         unsigned char c = (unsigned char)s.p[i];
         if (is_unreserved(s.p[i])) {
