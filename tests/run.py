@@ -4,8 +4,8 @@
     run.py [--only NAME,...] [--builds plain,asan,tsan]
 
 A suite is a folder tests/NAME with an executable run.py, or a line of EXTRA below. It is started in its folder's
-parent with ATRIUM_PORT, ATRIUM_MEMCACHED_PORT and ATRIUM_HTTP_PORT naming an atrium of its own, which is empty, and
-ATRIUM_PROGRAM naming the program. Its last line must be `N passed, M failed`; exit status 0 exactly where M is 0.
+parent with ATRIUM_PORT, ATRIUM_MEMCACHED_PORT and ATRIUM_HTTP_PORT naming an atrium of its own, which is empty,
+ATRIUM_PROGRAM naming the program and ATRIUM_BUILD the build (plain, asan, tsan: loads may be smaller there). Its last line must be `N passed, M failed`; exit status 0 exactly where M is 0.
 After each suite the server must end within 5 s of SIGTERM with status 0 and, in a sanitizer build, without a report.
 The last line of this program is the sum over all suites, in the same form."""
 
@@ -90,10 +90,10 @@ def suites():
             yield name, [entry]
 
 
-def run_suite(name, command, program):
+def run_suite(name, command, program, build):
     """(passed, failed)"""
     server = Server(program)
-    env = dict(os.environ, ATRIUM_PROGRAM=program, **{k: str(p) for k, p in zip(PORTS, server.ports)})
+    env = dict(os.environ, ATRIUM_PROGRAM=program, ATRIUM_BUILD=build, **{k: str(p) for k, p in zip(PORTS, server.ports)})
     started = time.time()
     try:
         done = subprocess.run(command, env=env, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -152,7 +152,7 @@ def main():
             counts.append(run_unit(os.path.join(ROOT, folder, "unit")))
         for name, command in suites():
             if wanted(name) and (not only or name in only):
-                counts.append(run_suite(name, command, program))
+                counts.append(run_suite(name, command, program, label))
     passed, failed = sum(c[0] for c in counts), sum(c[1] for c in counts)
     print("%d passed, %d failed" % (passed, failed), flush=True)
     return 1 if failed or not passed else 0
