@@ -141,8 +141,6 @@ static void parse_keys(struct command *cmd)
     bool key = !strstr(s->flags, "NOT_KEY");
     cmd->one_key = cmd->nspecs == 1 && key && s->begin == KEYS_AT_INDEX && s->find == KEYS_RANGE &&
                    s->last == 0;
-    if (!key)
-        cmd->first = cmd->last = cmd->step = 0;
 }
 
 /* Where the keys of one specification begin and end (exclusive) in argv; false where it does not fit. */

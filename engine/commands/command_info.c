@@ -112,6 +112,8 @@ static void reply_words(struct exec *x, const char *joined, char by)
         size_t len = end ? (size_t)(end - p) : strlen(p);
         memcpy(word, p, len);
         word[len] = '\0';
+        for (size_t i = 0; len > 2 && i < len; i++) /* RO, RW, OW and RM stay as they are */
+            word[i] = (char)(word[i] >= 'A' && word[i] <= 'Z' ? word[i] + 32 : word[i]);
         reply_simple(x->reply, word);
         p += len + (end != NULL);
     }
@@ -186,7 +188,7 @@ static void reply_command(struct exec *x, const struct command *cmd)
 {
     size_t subs = 0;
     if (!cmd || !listed(cmd)) {
-        reply_null_array(x->reply);
+        reply_null(x->reply);
         return;
     }
     while (cmd->subcommands && cmd->subcommands[subs])
@@ -434,11 +436,16 @@ static const struct command *spelled(struct exec *x)
 {
     const struct command *cmd = command_find(x->argv[2]), *sub = NULL;
     int argc = x->argc - 2;
-    if (cmd && cmd->subcommands && argc > 1)
+    if (cmd && cmd->subcommands && argc > 1) {
         sub = command_find_sub(cmd, x->argv[3]);
-    cmd = sub ? sub : cmd;
+        cmd = sub;
+    }
     if (!cmd || !listed(cmd)) {
         reply_errorf(x->reply, ERROR_GENERIC, "Invalid command specified");
+        return NULL;
+    }
+    if (!cmd->nspecs) {
+        reply_errorf(x->reply, ERROR_GENERIC, "The command has no key arguments");
         return NULL;
     }
     if (cmd->row->arity >= 0 ? argc != cmd->row->arity : argc < -cmd->row->arity) {
@@ -460,13 +467,26 @@ static const struct key_spec *spec_of_key(const struct command *cmd, struct exec
     return &cmd->specs[0];
 }
 
+/* Is a count of keys 0? To run such a command is the handler's error; to name its keys is one here. */
+static bool counts_none(const struct command *cmd, struct exec *x)
+{
+    for (unsigned i = 0; i < cmd->nspecs; i++) {
+        const struct key_spec *s = &cmd->specs[i];
+        int64_t n;
+        if (s->find == KEYS_COUNTED && s->begin == KEYS_AT_INDEX && 2 + s->index < x->argc &&
+            num_parse_int(x->argv[2 + s->index], &n) && n == 0)
+            return true;
+    }
+    return false;
+}
+
 static void getkeys(struct exec *x, bool with_flags)
 {
     const struct command *cmd = spelled(x);
     int few[64], *at = few;
     if (!cmd)
         return;
-    int n = command_keys(cmd, x->argv + 2, x->argc - 2, few, 64);
+    int n = counts_none(cmd, x) ? -1 : command_keys(cmd, x->argv + 2, x->argc - 2, few, 64);
     if (n > 64) {
         at = exec_alloc(x, (size_t)n * sizeof *at);
         command_keys(cmd, x->argv + 2, x->argc - 2, at, n);

@@ -217,8 +217,8 @@ static const struct command *resolve(const struct session *s, const struct bytes
     if (!cmd->subcommands || argc < 2)
         return cmd;
     sub = command_find_sub(cmd, argv[1]);
-    if (sub || cmd->row->handler)
-        return sub ? sub : cmd;
+    if (sub)
+        return sub;
     int len = argv[1].n < SHOWN_ARGS_MAX ? (int)argv[1].n : SHOWN_ARGS_MAX;
     char upper[64];
     size_t i = 0;

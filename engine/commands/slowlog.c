@@ -137,7 +137,9 @@ static void cmd_slowlog_get(struct exec *x)
     struct slowlog *l = x->engine->slowlog;
     int64_t count = 10;
     if (x->argc > 3) {
-        reply_errorf(x->reply, ERROR_ARITY, "wrong number of arguments for 'slowlog|get' command");
+        reply_errorf(x->reply, ERROR_ARITY,
+                     "unknown subcommand or wrong number of arguments for '%.*s'. Try SLOWLOG HELP.",
+                     (int)x->argv[1].n, x->argv[1].p);
         return;
     }
     if (x->argc == 3 && (!num_parse_int(x->argv[2], &count) || count < -1)) {

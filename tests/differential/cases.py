@@ -8,7 +8,7 @@ from families import FAMILIES
 
 EVENT_COMMANDS = 3000
 # Flags and hints that later versions than 7.0 added to rows or took away.
-LATER_FLAGS = {b"deny_script", b"no_multi", b"sentinel", b"only_sentinel"}
+LATER_FLAGS = {b"may_replicate", b"touches_arbitrary_keys"}
 
 
 def call_both(connections, *argv):

@@ -74,8 +74,9 @@ def family_run(step, family, count, rng, report, known):
     while done < count:
         protocol = 2 + epoch % 2
         epoch += 1
-        commands = [family.generate(rng) for _ in range(min(EPOCH, count - done))]
-        done += len(commands)
+        wanted = min(EPOCH, count - done)
+        commands = [family.generate(rng) for _ in range(wanted)]
+        done += wanted
         commands = with_companions(listed(step.ports[0], commands) if known else commands)
         try:
             with Pair(step.ports, protocol) as pair:
@@ -83,7 +84,7 @@ def family_run(step, family, count, rng, report, known):
             report.passed += len(commands)
         except Difference as found:
             report.passed += found.index
-            done -= min(EPOCH, count) * (len(commands) - found.index - 1) // len(commands)
+            done -= wanted * (len(commands) - found.index - 1) // len(commands)
             history = commands[: found.index + 1]
             kind = kind_of(history[-1], found.ours, found.theirs)
             report.difference(kind, lambda: reduced(step, history, protocol, found))
