@@ -203,7 +203,10 @@ static void reply_command(struct exec *x, const struct command *cmd)
     reply_categories(x, cmd);
     reply_set(x->reply, 0);
     reply_key_specs(x, cmd);
-    reply_array(x->reply, subs);
+    if (subs)
+        reply_array(x->reply, subs);
+    else
+        reply_set(x->reply, 0);
     for (size_t i = 0; i < subs; i++)
         reply_command(x, cmd->subcommands[i]);
 }

@@ -161,9 +161,18 @@ def same_command(argv, ours, theirs):
         return both_lists(ours, theirs) and set(flat(theirs)) <= set(flat(ours))
     if sub == b"GETKEYSANDFLAGS":
         return both_lists(ours, theirs) and flat_flags(ours) == flat_flags(theirs)
+    if sub == b"INFO" and len(argv) > 2:
+        return both_lists(ours, theirs) and list(map(row_shape, ours[1])) == list(map(row_shape, theirs[1]))
     if sub == b"DOCS" and len(argv) > 2:
         return both_lists(ours, theirs) and ours[1][0::2] == theirs[1][0::2]
     return sub in (b"", b"COUNT", b"HELP") or (sub in (b"INFO", b"DOCS", b"LIST") and len(argv) == 2)
+
+
+def row_shape(row):
+    """A row of COMMAND INFO without its flags and hints, which cases.py looks at."""
+    if row[1] is None or len(row[1]) < 10:
+        return row
+    return [row[1][i] for i in (0, 1, 3, 4, 5)] + [item[0] for item in row[1]]
 
 
 def flat_flags(reply):
