@@ -108,6 +108,20 @@ static void close_doors(struct doors *d)
         net_close(d->net);
 }
 
+/* The working directory, where one is told. */
+static bool enter_directory(const struct config *c, struct buf *error)
+{
+    struct buf path;
+    buf_init(&path);
+    config_string(c, CONFIG_DIR, &path);
+    buf_add_char(&path, '\0');
+    bool ok = chdir(path.p) == 0;
+    if (!ok)
+        buf_printf(error, "dir: cannot change to %s: %s", path.p, strerror(errno));
+    buf_release(&path);
+    return ok;
+}
+
 static int run(struct config *config)
 {
     struct doors doors = {0};
@@ -151,7 +165,8 @@ int main(int argc, char **argv)
     mem_thread_register();
     buf_init(&error);
     struct config *config = config_new();
-    if (config_load_args(config, argc, argv, &error) && config_validate(config, &error))
+    if (config_load_args(config, argc, argv, &error) && config_validate(config, &error) &&
+        enter_directory(config, &error))
         return run(config);
     int rc = fail(&error);
     buf_release(&error);

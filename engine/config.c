@@ -66,6 +66,17 @@ static void enum_word(const struct directive *d, int64_t index, struct buf *out)
     buf_add(out, w, strcspn(w, " "));
 }
 
+static bool parse_octal(struct bytes s, int64_t *out)
+{
+    *out = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] < '0' || s.p[i] > '7')
+            return false;
+        *out = *out * 8 + (s.p[i] - '0');
+    }
+    return s.n > 0 && s.n <= 16;
+}
+
 static bool parse_number(const struct directive *d, struct bytes value, int64_t *v, struct buf *error)
 {
     switch (d->kind) {
@@ -80,19 +91,31 @@ static bool parse_number(const struct directive *d, struct bytes value, int64_t 
             return true;
         buf_printf(error, "%s: argument(s) must be one of the following: %s", d->name, enum_words(d));
         return false;
+    case KIND_OCTAL:
+        if (parse_octal(value, v))
+            break;
+        buf_printf(error, "%s: argument couldn't be parsed as an octal number", d->name);
+        return false;
+    case KIND_BYTES:
+        if (parse_size(value, v))
+            break;
+        buf_printf(error, "%s: argument must be a memory value", d->name);
+        return false;
     default:
-        if (!(d->kind == KIND_BYTES ? parse_size(value, v) : num_parse_int(value, v))) {
-            buf_printf(error, "%s: %s", d->name,
-                       d->kind == KIND_BYTES ? "argument must be a memory value"
-                                             : "argument couldn't be parsed into an integer");
-            return false;
-        }
-        if (*v >= d->min && *v <= d->max)
-            return true;
-        buf_printf(error, "%s: argument must be between %lld and %lld inclusive", d->name,
-                   (long long)d->min, (long long)d->max);
+        if (num_parse_int(value, v))
+            break;
+        buf_printf(error, "%s: argument couldn't be parsed into an integer", d->name);
         return false;
     }
+    if (*v >= d->min && *v <= d->max)
+        return true;
+    if (d->kind == KIND_OCTAL)
+        buf_printf(error, "%s: argument must be between %llo and %llo inclusive", d->name,
+                   (unsigned long long)d->min, (unsigned long long)d->max);
+    else
+        buf_printf(error, "%s: argument must be between %lld and %lld inclusive", d->name,
+                   (long long)d->min, (long long)d->max);
+    return false;
 }
 
 /* ---- setting --------------------------------------------------------------------------------------------- */
@@ -139,6 +162,10 @@ static int check(struct bytes name, struct bytes value, bool running, int64_t *v
     }
     if (d->kind == KIND_STRING && memchr(value.p ? value.p : "", '\0', value.n)) {
         buf_printf(error, "%s: argument must not hold a zero byte", d->name);
+        return -1;
+    }
+    if (id == CONFIG_SAVE && value.n) {
+        buf_printf(error, "%s: argument must be \"\", as nothing is written to disk", d->name);
         return -1;
     }
     return d->kind == KIND_STRING || parse_number(d, value, v, error) ? id : -1;
@@ -202,6 +229,11 @@ void config_free(struct config *c)
 
 /* ---- getting ------------------------------------------------------------------------------------------------ */
 
+const char *config_name(enum config_id id)
+{
+    return directives[id].name;
+}
+
 int64_t config_int(const struct config *c, enum config_id id)
 {
     return atomic_load_explicit(&c->numbers[id], memory_order_relaxed);
@@ -229,6 +261,8 @@ void config_text(const struct config *c, int id, struct buf *out)
         buf_add_str(out, config_int(c, (enum config_id)id) ? "yes" : "no");
     else if (d->kind == KIND_ENUM)
         enum_word(d, config_int(c, (enum config_id)id), out);
+    else if (d->kind == KIND_OCTAL)
+        buf_printf(out, "%llo", (unsigned long long)config_int(c, (enum config_id)id));
     else
         buf_add_int(out, config_int(c, (enum config_id)id));
 }

@@ -42,6 +42,8 @@ bool config_rewrite(struct config *c, struct buf *error);
 /* One line a directive with its help and default, for --help. */
 void config_help(struct buf *out);
 
+/* The directive's name, for messages. */
+const char *config_name(enum config_id id);
 /* Numbers, sizes (bytes), booleans (0, 1), enumerations (index). Any thread. */
 int64_t config_int(const struct config *c, enum config_id id);
 /* A copy of a string directive appended to `out`. Any thread. */

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -21,7 +22,25 @@ static void trim(struct bytes *s)
         s->n--;
 }
 
-/* A value, without its quotes where it has them: "..." knows \" \\ \n \r \t. False: not closed. */
+static int hex_digit(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : isxdigit((unsigned char)c) ? tolower(c) - 'a' + 10 : -1;
+}
+
+/* The byte that the escape after a backslash at *i stands for; *i is left at its last character. */
+static char escaped(struct bytes in, size_t *i)
+{
+    static const char from[] = "nrtab", to[] = "\n\r\t\a\b";
+    char c = in.p[*i];
+    if (c == 'x' && *i + 2 < in.n && hex_digit(in.p[*i + 1]) >= 0 && hex_digit(in.p[*i + 2]) >= 0) {
+        *i += 2;
+        return (char)(hex_digit(in.p[*i - 1]) * 16 + hex_digit(in.p[*i]));
+    }
+    const char *at = c ? strchr(from, c) : NULL;
+    return at ? to[at - from] : c;
+}
+
+/* A value, without its quotes where it has them; "..." knows the escapes that quote() writes. False: not closed. */
 static bool unquote(struct bytes in, struct buf *out)
 {
     char quote = in.n ? in.p[0] : '\0';
@@ -33,8 +52,8 @@ static bool unquote(struct bytes in, struct buf *out)
         if (in.p[i] == quote)
             return i + 1 == in.n;
         if (in.p[i] == '\\' && quote == '"' && i + 1 < in.n) {
-            char c = in.p[++i];
-            buf_add_char(out, c == 'n' ? '\n' : c == 'r' ? '\r' : c == 't' ? '\t' : c);
+            i++;
+            buf_add_char(out, escaped(in, &i));
         } else {
             buf_add_char(out, in.p[i]);
         }
@@ -130,6 +149,29 @@ bool config_load_file(struct config *c, const char *path, struct buf *error)
     return ok;
 }
 
+/* The arguments of one flag: the first, and those up to the next flag. */
+static int count_words(int argc, char **argv)
+{
+    int n = argc > 0;
+    while (n > 0 && n < argc && strncmp(argv[n], "--", 2) != 0)
+        n++;
+    return n;
+}
+
+/* Several words are one value with blanks between, as in the file. */
+static bool set_words(struct config *c, struct bytes name, const char *first, int more, char **rest,
+                      struct buf *error)
+{
+    struct buf value;
+    buf_init(&value);
+    buf_add_str(&value, first);
+    for (int i = 0; i < more; i++)
+        buf_printf(&value, " %s", rest[i]);
+    bool ok = config_set(c, name, buf_bytes(&value), false, error);
+    buf_release(&value);
+    return ok;
+}
+
 bool config_load_args(struct config *c, int argc, char **argv, struct buf *error)
 {
     int i = 1;
@@ -143,19 +185,35 @@ bool config_load_args(struct config *c, int argc, char **argv, struct buf *error
         }
         const char *equals = strchr(arg, '=');
         struct bytes name = equals ? bytes_of(arg + 2, (size_t)(equals - arg - 2)) : bytes_str(arg + 2);
-        const char *value = equals ? equals + 1 : i + 1 < argc ? argv[++i] : NULL;
-        if (!value) {
+        int words = equals ? 0 : count_words(argc - i - 1, argv + i + 1);
+        if (!equals && words == 0) {
             buf_printf(error, "%s: a value is missing", arg);
             return false;
         }
-        if (!config_set(c, name, bytes_str(value), false, error))
+        if (!set_words(c, name, equals ? equals + 1 : argv[i + 1], words - 1, argv + i + 2, error))
             return false;
-        i++;
+        i += 1 + words;
     }
     return true;
 }
 
 /* ---- rewriting ---------------------------------------------------------------------------------------------- */
+
+/* In quotes, on one line, whatever the value holds. */
+static void quote(struct bytes value, struct buf *out)
+{
+    buf_add_char(out, '"');
+    for (size_t i = 0; i < value.n; i++) {
+        unsigned char c = (unsigned char)value.p[i];
+        if (c == '"' || c == '\\')
+            buf_printf(out, "\\%c", c);
+        else if (c < ' ' || c == 0x7f)
+            buf_printf(out, "\\x%02x", c);
+        else
+            buf_add_char(out, (char)c);
+    }
+    buf_add_char(out, '"');
+}
 
 static void write_directive(const struct config *c, int id, struct buf *out)
 {
@@ -163,15 +221,11 @@ static void write_directive(const struct config *c, int id, struct buf *out)
     buf_init(&text);
     config_text(c, id, &text);
     buf_printf(out, "%s ", directives[id].name);
-    bool quote = directives[id].kind == KIND_STRING;
-    if (quote)
-        buf_add_char(out, '"');
-    for (size_t i = 0; i < text.n; i++) {
-        if (quote && (text.p[i] == '"' || text.p[i] == '\\'))
-            buf_add_char(out, '\\');
-        buf_add_char(out, text.p[i]);
-    }
-    buf_add_str(out, quote ? "\"\n" : "\n");
+    if (directives[id].kind == KIND_STRING)
+        quote(buf_bytes(&text), out);
+    else
+        buf_add_bytes(out, buf_bytes(&text));
+    buf_add_char(out, '\n');
     buf_release(&text);
 }
 
@@ -196,15 +250,18 @@ static void compose(const struct config *c, struct bytes old, struct buf *out)
     }
 }
 
-/* Written beside, synced, and put in place by a rename: the old file or the new, never a part. */
+/* Written beside, synced, and put in place by a rename: the old file or the new, never a part. The file may
+ * hold the password, so it keeps the permissions that it had. */
 static bool replace_file(const char *path, struct bytes text, struct buf *error)
 {
     struct buf temp;
+    struct stat old;
     buf_init(&temp);
     buf_printf(&temp, "%s.%ld.tmp", path, (long)getpid());
     buf_add_char(&temp, '\0');
-    int fd = open(temp.p, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
-    bool ok = fd >= 0 && write(fd, text.p, text.n) == (ssize_t)text.n && fsync(fd) == 0;
+    int fd = open(temp.p, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    bool ok = fd >= 0 && stat(path, &old) == 0 && fchmod(fd, old.st_mode & 0777) == 0 &&
+              write(fd, text.p, text.n) == (ssize_t)text.n && fsync(fd) == 0;
     int saved = errno;
     if (fd >= 0)
         close(fd);

@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "config.h"
 
-enum directive_kind { KIND_INT, KIND_BYTES, KIND_BOOL, KIND_STRING, KIND_ENUM };
+enum directive_kind { KIND_INT, KIND_OCTAL, KIND_BYTES, KIND_BOOL, KIND_STRING, KIND_ENUM };
 enum directive_flag { FIXED = 1, SECRET = 2 };
 
 struct directive {

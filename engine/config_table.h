@@ -1,14 +1,17 @@
 /* X(id, name, kind, default, min, max, flags, help): included by config.h and config.c.
- * kind: INT, BYTES (takes kb, mb, gb), BOOL (yes/no), STRING, or ENUM (the words stand in the help after the colon).
+ * kind: INT, OCTAL, BYTES (takes kb, mb, gb), BOOL (yes/no), STRING, or ENUM (the words stand in the help after the colon).
  * flags: FIXED (not by CONFIG SET), SECRET (never shown in a log or INFO), 0. */
 X(PORT, "port", INT, "6379", 0, 65535, FIXED, "RESP port; 0 shuts the door")
 X(MEMCACHED_PORT, "memcached-port", INT, "11211", 0, 65535, FIXED, "memcached port; 0 shuts the door")
 X(HTTP_PORT, "http-port", INT, "8080", 0, 65535, FIXED, "HTTP and WebSocket port; 0 shuts the door")
 X(BIND, "bind", STRING, "127.0.0.1 -::1", 0, 0, FIXED, "addresses to listen on; a leading - means: skip where not there")
 X(UNIXSOCKET, "unixsocket", STRING, "", 0, 0, FIXED, "path of a RESP Unix socket")
-X(UNIXSOCKETPERM, "unixsocketperm", INT, "0", 0, 777, FIXED, "its permissions, octal; 0 leaves the umask's")
+X(UNIXSOCKETPERM, "unixsocketperm", OCTAL, "0", 0, 0777, FIXED, "its permissions, octal; 0 leaves the umask's")
 X(THREADS, "threads", INT, "0", 0, 64, FIXED, "network threads; 0: as many as cores, at most 8")
 X(DIR, "dir", STRING, ".", 0, 0, FIXED, "working directory")
+X(DATABASES, "databases", INT, "16", 16, 16, FIXED, "always 16")
+X(SAVE, "save", STRING, "", 0, 0, FIXED, "always \"\": nothing is written to disk")
+X(APPENDONLY, "appendonly", ENUM, "no", 0, 0, FIXED, "nothing is written to disk, so always: no")
 X(REQUIREPASS, "requirepass", STRING, "", 0, 0, SECRET, "password of the default user")
 X(MAXCLIENTS, "maxclients", INT, "10000", 1, 1000000, 0, "connections at most, all doors")
 X(TIMEOUT, "timeout", INT, "0", 0, 2147483647, 0, "seconds after which an idle client is closed; 0: never")

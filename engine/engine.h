@@ -100,8 +100,8 @@ struct net *net_open(struct engine *e, struct buf *error);
 /* Stops accepting, ends the threads, closes every connection. */
 void net_close(struct net *n);
 
-/* A listening socket for `port` on every address of `bind`; fds are appended to `fds` (room for max).
+/* A listening socket for the port of that directive on every address of `bind`; fds are appended to `fds` (room for max).
  * Returns their number, or -1 with a line in `error`. Shared with the HTTP door. */
-int net_listen(const struct config *c, int port, int *fds, int max, struct buf *error);
+int net_listen(const struct config *c, enum config_id port_id, int *fds, int max, struct buf *error);
 
 #endif

@@ -39,7 +39,7 @@ struct http *http_open(struct engine *e, http_upgrade_fn *upgrade, void *context
     int listeners[LISTENERS_MAX];
     const struct config *c = engine_config(e);
     router_build();
-    int n = net_listen(c, (int)config_int(c, CONFIG_HTTP_PORT), listeners, LISTENERS_MAX, error);
+    int n = net_listen(c, CONFIG_HTTP_PORT, listeners, LISTENERS_MAX, error);
     if (n < 0)
         return NULL;
     struct http *h = mem_calloc(sizeof *h);

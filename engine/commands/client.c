@@ -368,6 +368,19 @@ static void cmd_client_getredir(struct exec *x)
     reply_int(x->reply, -1); /* there is no client-side tracking, so nothing is redirected */
 }
 
+/* As a server answers whose client has not turned tracking on. */
+static void cmd_client_trackinginfo(struct exec *x)
+{
+    reply_map(x->reply, 3);
+    reply_bulk(x->reply, BYTES("flags"));
+    reply_set(x->reply, 1);
+    reply_bulk(x->reply, BYTES("off"));
+    reply_bulk(x->reply, BYTES("redirect"));
+    reply_int(x->reply, -1);
+    reply_bulk(x->reply, BYTES("prefixes"));
+    reply_array(x->reply, 0);
+}
+
 /* True, and answered, where more arguments stand than `most`. */
 static bool too_many(struct exec *x, int most)
 {
@@ -453,6 +466,8 @@ static void cmd_client_help(struct exec *x)
         "    Set client meta attr. Options are: LIB-NAME, LIB-VER.",
         "SETNAME <name>",
         "    Assign the name <name> to the current connection.",
+        "TRACKINGINFO",
+        "    Report tracking status for the current connection.",
         "UNBLOCK <clientid> [TIMEOUT|ERROR]",
         "    Unblock the specified blocked client.",
         "UNPAUSE",
@@ -495,6 +510,8 @@ const struct command_row client_commands[] = {
      "(LIB-NAME libname | LIB-VER libver)", "Names the client's library."},
     {"client|setname", cmd_client_setname, 3, PLAIN, CONN, "", "2.6.9", CONN, "connection-name",
      "Names the connection."},
+    {"client|trackinginfo", cmd_client_trackinginfo, 2, PLAIN, CONN, "", "6.2.0", CONN, "",
+     "Tells whether the connection's keys are tracked."},
     {"client|unblock", cmd_client_unblock, -3, ADMIN, CONN, "", "5.0.0", CONN,
      "client-id [(TIMEOUT | ERROR)]", "Ends the waiting of a blocked client."},
     {"client|unpause", cmd_client_unpause, 2, ADMIN, CONN, "", "6.2.0", CONN, "",

@@ -59,10 +59,10 @@ static bool not_there(int err)
            err == ENOPROTOOPT;
 }
 
-int net_listen(const struct config *c, int port, int *fds, int max, struct buf *error)
+int net_listen(const struct config *c, enum config_id port_id, int *fds, int max, struct buf *error)
 {
     struct buf words;
-    int n = 0, backlog = (int)config_int(c, CONFIG_TCP_BACKLOG);
+    int n = 0, port = (int)config_int(c, port_id), backlog = (int)config_int(c, CONFIG_TCP_BACKLOG);
     char *save = NULL;
     buf_init(&words);
     config_string(c, CONFIG_BIND, &words);
@@ -74,14 +74,16 @@ int net_listen(const struct config *c, int port, int *fds, int max, struct buf *
         if (fd >= 0) {
             fds[n++] = fd;
         } else if (!(optional && not_there(errno))) {
-            buf_printf(error, "cannot listen on %s port %d: %s", host, port, strerror(errno));
+            buf_printf(error, "%s: cannot listen on %s port %d: %s", config_name(port_id), host, port,
+                       strerror(errno));
             while (n > 0)
                 close(fds[--n]);
             n = -1;
         }
     }
     if (n == 0) {
-        buf_printf(error, "cannot listen on port %d: bind names no address", port);
+        buf_printf(error, "%s: cannot listen on port %d: bind names no address", config_name(port_id),
+                   port);
         n = -1;
     }
     buf_release(&words);
@@ -105,9 +107,7 @@ int net_listen_unix(const struct config *c, const char *path, struct buf *error)
             close(fd);
         return -1;
     }
-    char digits[16];
-    snprintf(digits, sizeof digits, "%lld", (long long)config_int(c, CONFIG_UNIXSOCKETPERM));
-    mode_t mode = (mode_t)strtoul(digits, NULL, 8); /* the directive is written in octal */
+    mode_t mode = (mode_t)config_int(c, CONFIG_UNIXSOCKETPERM);
     if (mode)
         chmod(path, mode);
     return fd;

@@ -45,10 +45,10 @@ static bool add_tcp(struct net *n, enum config_id port_id, const struct protocol
                     struct buf *error)
 {
     const struct config *c = engine_config(n->engine);
-    int fds[LISTENERS_MAX], port = (int)config_int(c, port_id);
-    if (port == 0)
+    int fds[LISTENERS_MAX];
+    if (config_int(c, port_id) == 0)
         return true;
-    int got = net_listen(c, port, fds, (int)(LISTENERS_MAX - n->nlisteners), error);
+    int got = net_listen(c, port_id, fds, (int)(LISTENERS_MAX - n->nlisteners), error);
     for (int i = 0; i < got; i++)
         n->listeners[n->nlisteners++] = (struct listener){fds[i], protocol, accepted, n};
     return got > 0;

@@ -1,5 +1,6 @@
 /* The unit suites, one a line: X(name) stands for Suite *suite_name(void). */
 X(bytes)
+X(config)
 X(handle_table)
 X(hash)
 X(hub)
