@@ -22,8 +22,10 @@ static void advance(struct wheel *w, struct wheel_node *nodes, uint64_t *model, 
         ck_assert_uint_le(model[i], now);
         model[i] = 0;
     }
+    bool ok = true; /* one assertion for all: each costs a write to Check's pipe */
     for (size_t i = 0; i < NODES; i++)
-        ck_assert(model[i] == 0 || model[i] > now);
+        ok &= model[i] == 0 || model[i] > now;
+    ck_assert(ok);
 }
 
 START_TEST(deadlines_come_due_exactly)
