@@ -84,7 +84,7 @@ START_TEST(random_flips_match_the_model)
     for (int round = 0; round < 30; round++) {
         uint32_t range = 1 + (uint32_t)rng_below(round % 7 == 0 ? 30 : HANDLES);
         bool grow = rng_below(2);
-        for (int step = 0; step < 3000; step++) {
+        for (int step = 0; step < UNIT_STEPS(3000); step++) {
             uint32_t i = 1 + (uint32_t)rng_below(range);
             if (m->there[i] != grow || rng_below(8) == 0)
                 flip(&t, m, i);
@@ -152,7 +152,7 @@ START_TEST(slab_records_do_not_overlap)
     } r[RECORDS];
     struct slab s;
     slab_init(&s);
-    for (int step = 0; step < 60000; step++) {
+    for (int step = 0; step < UNIT_STEPS(60000); step++) {
         size_t i = rng_below(RECORDS);
         if (r[i].handle != 0) {
             uint8_t *p = slab_at(&s, r[i].handle);

@@ -105,7 +105,7 @@ START_TEST(damage_is_seen)
     size_t n = lp_bytes(lp);
     for (size_t cut = 0; cut < n; cut++)
         ck_assert(!lp_validate(lp, cut, NULL, NULL));
-    for (size_t i = 0; i < 20000; i++) {
+    for (size_t i = 0; i < UNIT_STEPS(20000); i++) {
         uint8_t *bad = lp_dup(lp);
         for (unsigned k = 0; k < 3; k++)
             bad[4 + rng_below(n - 4)] = (uint8_t)rng_u64();
@@ -217,7 +217,7 @@ START_TEST(random_edits_match_the_model)
     struct model m = {.n = 0};
     uint8_t *lp = lp_new(0);
     char room[256];
-    for (int step = 0; step < 6000; step++) {
+    for (int step = 0; step < UNIT_STEPS(6000); step++) {
         uint64_t what = rng_below(16);
         struct bytes s = random_value(room);
         if (m.n == 0 || (what < 9 && m.n < MODEL_MAX - 1)) {
