@@ -174,7 +174,7 @@ static void deliver_to_one(struct mailbox *m, struct message *msg)
         return;
     if (msg->kind == MESSAGE_KILL)
         s->ops->close(s);
-    else
+    else if (s->monitor) /* it may have been reset since */
         s->ops->deliver(s, msg);
 }
 
