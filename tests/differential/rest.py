@@ -47,8 +47,8 @@ class RestDoor:
 
 
 def fits(pattern, text):
-    """The error's line as RESP has it, with or without its prefix."""
+    """The error's line as RESP has it, with or without its prefix; the tables keep no blank at its end."""
     if not isinstance(text, str):
         return False
     patterns = (pattern, pattern.partition(" ")[2])
-    return any(fnmatch.fnmatchcase(text, p.replace("[", "[[]")) for p in patterns)
+    return any(fnmatch.fnmatchcase(text.rstrip(" "), p.replace("[", "[[]")) for p in patterns)
