@@ -214,7 +214,8 @@ bool hub_unsubscribe(struct hub *h, struct session *s, enum sub_kind kind, struc
     struct name_node *node = s->subs ? namemap_find(&s->subs->names[kind], name) : NULL;
     if (!node)
         return false;
-    change_shared(h, kind, name, s->mailbox, -1);
+    uint64_t until = change_shared(h, kind, name, s->mailbox, -1);
+    mailbox_retire(s->mailbox, kind, name, s, until);
     mailbox_drain(s->mailbox);
     mailbox_expel(s->mailbox, kind, name, s);
     namemap_remove(&s->subs->names[kind], node);

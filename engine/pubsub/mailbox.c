@@ -2,8 +2,8 @@
  * listens.
  *
  * Layout. Messages are numbered by their place in the mailbox's history; the queue holds those from
- * posted - n on. A roster is an array of (session, since): a message older than `since` was posted
- * before the session subscribed and is not for it.
+ * posted - n on. A roster is an array of (session, since, until): a message older than `since` was posted
+ * before the session subscribed, one from `until` on after it unsubscribed: neither is for it.
  *
  * Locks: the queue's is a leaf; rosters are the owning thread's alone. */
 #include "pubsub/mailbox.h"
@@ -38,7 +38,7 @@ struct mailbox {
 struct roster {
     struct listener {
         struct session *session;
-        uint64_t since;
+        uint64_t since, until;
     } * at;
     size_t n, cap;
 };
@@ -57,7 +57,17 @@ void mailbox_enrol(struct mailbox *m, enum sub_kind kind, struct bytes name, str
         r->cap = r->cap ? r->cap * 2 : 2;
         r->at = mem_realloc(r->at, r->cap * sizeof *r->at);
     }
-    r->at[r->n++] = (struct listener){s, since};
+    r->at[r->n++] = (struct listener){s, since, UINT64_MAX};
+}
+
+void mailbox_retire(struct mailbox *m, enum sub_kind kind, struct bytes name, struct session *s,
+                    uint64_t until)
+{
+    struct roster *r = namemap_find(&m->rosters[kind], name)->value;
+    for (size_t i = 0; i < r->n; i++) {
+        if (r->at[i].session == s)
+            r->at[i].until = until;
+    }
 }
 
 void mailbox_expel(struct mailbox *m, enum sub_kind kind, struct bytes name, struct session *s)
@@ -161,7 +171,7 @@ static void deliver(struct mailbox *m, struct message *msg, uint64_t place)
     const struct roster *r = node ? node->value : NULL;
     for (size_t i = 0; r && i < r->n; i++) {
         struct session *s = r->at[i].session;
-        if (place >= r->at[i].since)
+        if (place >= r->at[i].since && place < r->at[i].until)
             s->ops->deliver(s, msg);
     }
 }

@@ -13,6 +13,9 @@ uint64_t mailbox_position(struct mailbox *m);
 /* The session gets the messages to that name which were posted at or after `since`. */
 void mailbox_enrol(struct mailbox *m, enum sub_kind kind, struct bytes name, struct session *s,
                    uint64_t since);
+/* It gets none that are posted from `until` on, though others of this mailbox may; expel it after a drain. */
+void mailbox_retire(struct mailbox *m, enum sub_kind kind, struct bytes name, struct session *s,
+                    uint64_t until);
 void mailbox_expel(struct mailbox *m, enum sub_kind kind, struct bytes name, struct session *s);
 
 #endif
