@@ -66,7 +66,7 @@ class Server:
         return self.log.read().decode("utf-8", "replace")
 
     def end(self):
-        """What is wrong with how it ended, or None."""
+        """Ends it; what is wrong with how it ended, or None."""
         crashed = self.process.poll()
         if crashed is not None:
             return "the server ended by itself with status %d" % crashed
@@ -101,6 +101,9 @@ def run_suite(name, command, program, build):
         text, status = done.stdout.decode("utf-8", "replace"), done.returncode
     except subprocess.TimeoutExpired as e:
         text, status = (e.stdout or b"").decode("utf-8", "replace") + "\ntimed out", -1
+    except BaseException:
+        server.process.kill()
+        raise
     wrong = server.end()
     found = COUNTS.findall(text)
     passed, failed = map(int, found[-1]) if found else (0, 1)
