@@ -334,6 +334,22 @@ void btree_erase(struct btree *t, double score, uint32_t handle)
     }
 }
 
+void btree_replace(struct btree *t, double score, uint32_t handle, uint32_t by)
+{
+    struct btree_key key = key_of(t, score, handle), behind = key;
+    void *node = t->root;
+    behind.after = true; /* as in erase_below */
+    for (unsigned level = t->height; level > 0; level--) {
+        struct inner *in = node;
+        uint32_t i = child_for(t, in, &behind);
+        if (in->handle[i] == handle)
+            in->handle[i] = by;
+        node = in->child[i];
+    }
+    struct btree_leaf *l = node;
+    l->handle[count_below(t, l->score, l->handle, l->n, &key)] = by;
+}
+
 /* ---- seeking --------------------------------------------------------------------------------------------- */
 
 size_t btree_lower(const struct btree *t, const struct btree_key *key, struct btree_pos *pos)

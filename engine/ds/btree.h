@@ -72,6 +72,9 @@ void btree_insert(struct btree *t, double score, uint32_t handle);
 /* The item is there, and its record still holds its member. */
 void btree_erase(struct btree *t, double score, uint32_t handle);
 
+/* The item `handle` is there; its record is at `by` now. Both can still be read. */
+void btree_replace(struct btree *t, double score, uint32_t handle, uint32_t by);
+
 /* The number of items below the key, and the position of the first that is not (pos may be NULL). */
 size_t btree_lower(const struct btree *t, const struct btree_key *key, struct btree_pos *pos);
 /* The item of that rank, from 0. */

@@ -122,10 +122,12 @@ static void insert(struct zset *z, struct zset_limits limits, struct bytes membe
 {
     if (z->lp && (zset_length(z) >= limits.entries || member.n > limits.value || !lp_fits(z->lp, member.n)))
         to_tree(z);
-    if (z->lp)
+    if (z->lp) {
         lp_add(z, member, score);
-    else
-        zset_tree_add(z->tree, member, score);
+        return;
+    }
+    zset_tree_add(z->tree, member, score);
+    zset_tree_tidy(z->tree, 1);
 }
 
 /* The new score under the flags; what is to be done with it is the result. */
@@ -178,8 +180,10 @@ bool zset_remove(struct zset *z, struct bytes member)
         return at != NULL;
     }
     uint32_t handle = zset_tree_find(z->tree, member);
-    if (handle)
+    if (handle) {
         zset_tree_remove(z->tree, handle);
+        zset_tree_tidy(z->tree, 1);
+    }
     return handle != 0;
 }
 
@@ -190,10 +194,12 @@ void zset_remove_span(struct zset *z, size_t from, size_t to)
             z->lp = lp_delete_range(z->lp, (int64_t)from * 2, (to - from) * 2);
         return;
     }
-    for (; from < to; to--) {
+    size_t n = to > from ? to - from : 0;
+    for (size_t i = 0; i < n; i++) {
         struct btree_pos p = btree_select(&z->tree->tree, from);
         zset_tree_remove(z->tree, btree_handle(&p));
     }
+    zset_tree_tidy(z->tree, n);
 }
 
 struct zset *zset_dup(const struct zset *z)

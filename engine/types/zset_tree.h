@@ -1,4 +1,8 @@
-/* The skiplist encoding of a sorted set: slab, table, tree. Inside of the type; see types/zset.h. */
+/* The skiplist encoding of a sorted set: slab, table, tree. Inside of the type; see types/zset.h.
+ *
+ * Once more of the slab is free than in use, the records move to a new one, a few with each write,
+ * and the old chunks are given back as they empty: memory follows the number of members down. The
+ * top bit of a handle tells in which of the two slabs its record is. */
 #ifndef ATRIUM_TYPES_ZSET_TREE_H
 #define ATRIUM_TYPES_ZSET_TREE_H
 
@@ -7,7 +11,10 @@
 #include "ds/slab.h"
 
 struct zset_tree {
-    struct slab slab;
+    struct slab slab; /* records are made here */
+    struct slab *old; /* and come from here while they move, else NULL */
+    uint32_t moved;   /* units of `old` below it are done with */
+    uint32_t side;    /* the top bit of handles into `slab` */
     struct handle_table table;
     struct btree tree;
     size_t outside_bytes;
@@ -23,6 +30,10 @@ uint32_t zset_tree_find(const struct zset_tree *t, struct bytes member);
 void zset_tree_add(struct zset_tree *t, struct bytes member, double score);
 void zset_tree_set_score(struct zset_tree *t, uint32_t handle, double score);
 void zset_tree_remove(struct zset_tree *t, uint32_t handle);
+
+/* After so many writes: moves records where it is worth it. Handles are not valid after it.
+ * O(writes log n). */
+void zset_tree_tidy(struct zset_tree *t, size_t writes);
 
 double zset_tree_score(const struct zset_tree *t, uint32_t handle);
 struct bytes zset_tree_member(const struct zset_tree *t, uint32_t handle);
