@@ -5,7 +5,7 @@
  *             bytes each
  *   skiplist  (the name that clients know) records in a slab under 32-bit handles, a table of the handles by
  *             member (O(1) score), and an order-statistics B+tree (O(log n) rank, range and select). Record:
- *             score (8 bytes), length (1 byte, or 0xff and 4), the member; one too long for the slab holds a
+ *             length or a mark (1 byte), score (8), a long length (4), the member; one too long for the slab holds a
  *             pointer to its own block.
  * A set goes from listpack to skiplist and never back.
  *
