@@ -21,7 +21,7 @@ struct inner_node {
     char key[];
 };
 
-struct slice *slice_new(uint32_t shard, uint64_t now_ms);
+struct slice *slice_new(uint64_t now_ms);
 /* Frees the slice with its entries. */
 void slice_free(struct slice *s);
 

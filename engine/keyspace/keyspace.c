@@ -1,6 +1,7 @@
 /* One key at a time; whole-keyspace work is in whole.c. */
 #include "keyspace/keyspace.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -53,11 +54,10 @@ struct keyref keyspace_ref(struct keyspace *ks, struct bytes key)
 
 /* ---- slices ---------------------------------------------------------------------------------- */
 
-/* Growth differs by shard (18 to 33%), so that tables of one load do not all resize at once. */
-struct slice *slice_new(uint32_t shard, uint64_t now_ms)
+struct slice *slice_new(uint64_t now_ms)
 {
     struct slice *s = mem_alloc(sizeof *s);
-    table_init(&s->table, 18 + shard * 7 % 16);
+    table_init(&s->table);
     wheel_init(&s->deadlines, now_ms);
     wheel_init(&s->inner, now_ms);
     return s;
@@ -66,8 +66,9 @@ struct slice *slice_new(uint32_t shard, uint64_t now_ms)
 static struct slice *slice_of(struct keyspace *ks, unsigned db, const struct keyref *k)
 {
     struct slice **at = &k->shard->db[db];
+    assert(k->shard == &ks->shards[shard_of(k->hash)]);
     if (!*at)
-        *at = slice_new((uint32_t)(k->shard - ks->shards), clock_wall_ms());
+        *at = slice_new(clock_wall_ms());
     return *at;
 }
 

@@ -8,8 +8,8 @@
 
 #define NONE ((struct table_pos){0})
 #define MIN_BUCKETS 1
-#define MAX_FULL_NUM 7 /* grown above 7/8 of the slots */
-#define MAX_FULL_DEN 8
+#define MAX_FULL_NUM 9 /* grown above 9/10 of the slots */
+#define MAX_FULL_DEN 10
 #define BUCKETS_PER_WRITE 2
 
 static uint32_t position(uint64_t hash)
@@ -41,16 +41,16 @@ static struct table_array array_new(uint32_t n)
     return a;
 }
 
-void table_init(struct table *t, uint32_t growth)
+void table_init(struct table *t)
 {
-    *t = (struct table){.growth = growth};
+    *t = (struct table){0};
 }
 
 void table_release(struct table *t)
 {
     mem_free(t->now.bucket);
     mem_free(t->old.bucket);
-    table_init(t, t->growth);
+    table_init(t);
 }
 
 static void set_count(struct table *t, size_t n)
@@ -207,11 +207,19 @@ static void start_resize(struct table *t, uint32_t n)
         move_some(t, UINT32_MAX);
 }
 
-static uint32_t grown(const struct table *t)
+void table_settle(struct table *t, uint32_t buckets)
 {
-    uint64_t n = t->now.n;
-    uint64_t more = n < 4 ? n : n * t->growth / 100 + 1;
-    return (uint32_t)(n + (more ? more : 1));
+    if (t->old.bucket)
+        move_some(t, buckets);
+}
+
+/* The least number of buckets that is at least n and fills a size class: 1 2 3 4 5 6 7 8 10 12 14 16 20 ... */
+static uint32_t round_up(uint32_t n)
+{
+    if (n <= 8)
+        return n;
+    uint32_t step = 1u << (31 - __builtin_clz(n - 1) - 2);
+    return (n + step - 1) & ~(step - 1);
 }
 
 void table_insert(struct table *t, uint64_t hash, struct entry *e)
@@ -221,7 +229,7 @@ void table_insert(struct table *t, uint64_t hash, struct entry *e)
     if (t->old.bucket)
         move_some(t, BUCKETS_PER_WRITE);
     if (get_count(t) + 1 > slots_allowed(t->now.n))
-        start_resize(t, grown(t));
+        start_resize(t, round_up(t->now.n + 1));
     place(&t->now, hash, e);
     set_count(t, get_count(t) + 1);
 }
@@ -232,7 +240,7 @@ static void maybe_shrink(struct table *t)
     size_t count = get_count(t);
     if (t->old.bucket || t->now.n <= 8 || count * 5 > (size_t)t->now.n * TABLE_SLOTS)
         return;
-    start_resize(t, (uint32_t)(count * 3 / (2 * TABLE_SLOTS)) + MIN_BUCKETS);
+    start_resize(t, round_up((uint32_t)(count * 3 / (2 * TABLE_SLOTS)) + MIN_BUCKETS));
 }
 
 void table_erase(struct table *t, struct table_pos *p, uint64_t hash)

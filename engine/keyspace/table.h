@@ -4,7 +4,8 @@
  * of entries that wanted this bucket and had to go on (F14's overflow count, Bronson and Shi 2019), so a
  * miss stops at the first bucket that never overflowed. Buckets are ordered by hash: home = (position
  * * buckets) >> 32, position = 32 bits of the hash. Two things follow:
- *  - any number of buckets will do, so the table grows by about a quarter and stays 70 to 87% full;
+ *  - any number of buckets will do, so the table grows by a quarter to a fifth, to the next size class of the
+ *    allocator (four a doubling), wastes nothing of it and stays 72 to 90% full;
  *  - a scan's cursor is a position, which stays good across every resize: no entry that is there for the
  *    whole scan is missed, and none is returned twice but where a shrink moves it.
  *
@@ -40,7 +41,6 @@ struct table_array {
 struct table {
     struct table_array now, old; /* old.bucket is NULL where no resize is under way */
     uint32_t moved;              /* old buckets below it are empty */
-    uint32_t growth;             /* percent a growth adds: differs by shard, so that they do not grow at once */
     _Atomic size_t count;
 };
 
@@ -51,7 +51,7 @@ struct table_pos {
     uint32_t slot;
 };
 
-void table_init(struct table *t, uint32_t growth);
+void table_init(struct table *t);
 /* Frees the arrays; the entries are the caller's. */
 void table_release(struct table *t);
 
@@ -67,6 +67,9 @@ void table_insert(struct table *t, uint64_t hash, struct entry *e);
 /* Puts another entry of the same key in the place. */
 void table_replace(struct table_pos *p, struct entry *e);
 void table_erase(struct table *t, struct table_pos *p, uint64_t hash);
+/* Goes on with a resize that is under way, by up to `buckets` old ones: a table that nobody writes to any more
+ * shall not keep both arrays. */
+void table_settle(struct table *t, uint32_t buckets);
 /* Hints the processor to fetch the bucket of `hash`. */
 void table_prefetch(const struct table *t, uint64_t hash);
 

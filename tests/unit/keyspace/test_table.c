@@ -47,7 +47,7 @@ START_TEST(random_operations_agree_with_a_model)
     struct table t;
     static bool there[KEYS];
     memset(there, 0, sizeof there);
-    table_init(&t, 20);
+    table_init(&t);
     rng_seed(7);
     for (int step = 0; step < 60000; step++) {
         unsigned range = step % 20000 < 10000 ? KEYS : 40; /* grows, then shrinks */
@@ -79,7 +79,7 @@ START_TEST(a_scan_misses_nothing_while_the_table_grows_and_shrinks)
     static unsigned char seen[KEYS];
     memset(there, 0, sizeof there);
     memset(seen, 0, sizeof seen);
-    table_init(&t, 20);
+    table_init(&t);
     rng_seed(11);
     for (unsigned i = 0; i < 500; i++) /* these stay */
         toggle(&t, i, there);
@@ -103,7 +103,7 @@ START_TEST(every_entry_is_drawn_about_as_often)
     unsigned hits[64] = {0};
     memset(there, 0, sizeof there);
     memset(seen, 0, sizeof seen);
-    table_init(&t, 20);
+    table_init(&t);
     rng_seed(3);
     for (unsigned i = 0; i < 64; i++)
         toggle(&t, i, there);
