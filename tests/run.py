@@ -39,14 +39,14 @@ def free_ports(n):
 class Server:
     """An atrium on free ports, in a folder of its own."""
 
-    def __init__(self, program):
+    def __init__(self, program, more):
         self.ports = free_ports(3)
         self.folder = tempfile.TemporaryDirectory()
         self.log = open(os.path.join(self.folder.name, "log"), "w+b")
         names = ("--port", "--memcached-port", "--http-port")
         flags = [w for name, port in zip(names, self.ports) for w in (name, str(port))]
         self.process = subprocess.Popen(
-            [program, "--dir", self.folder.name] + flags,
+            [program, "--dir", self.folder.name] + flags + more,
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         self.wait_ready()
 
@@ -94,7 +94,7 @@ def suites():
 
 def run_suite(name, command, program, build):
     """(passed, failed)"""
-    server = Server(program)
+    server = Server(program, FLAGS.get(build, []))
     env = dict(os.environ, ATRIUM_PROGRAM=program, ATRIUM_BUILD=build, **{k: str(p) for k, p in zip(PORTS, server.ports)})
     started = time.time()
     try:
@@ -140,6 +140,8 @@ BUILDS = {
     "asan": ("build/asan", lambda name: name not in ("browser", "bench")),
     "tsan": ("build/tsan", lambda name: name in ("unit", "clients", "ws", "http")),
 }
+# More threads than cores, so that they meet everywhere.
+FLAGS = {"tsan": ["--threads", "8"]}
 
 
 def main():
