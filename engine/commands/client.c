@@ -125,7 +125,7 @@ static bool selected(const struct filter *f, const struct session *s)
 {
     enum client_type type = is_subscriber(s) ? CLIENT_PUBSUB : CLIENT_NORMAL;
     uint64_t age_s = (f->x->now_ms - s->created_at_ms) / 1000;
-    return (f->type == TYPE_ANY || f->type == type) && has_id(f, s) &&
+    return !s->killed && (f->type == TYPE_ANY || f->type == type) && has_id(f, s) &&
            (!f->addr.p || bytes_eq(f->addr, bytes_str(s->addr))) &&
            (!f->laddr.p || bytes_eq(f->laddr, bytes_str(s->laddr))) &&
            (!f->max_age_s || age_s >= (uint64_t)f->max_age_s) &&

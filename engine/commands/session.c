@@ -156,9 +156,11 @@ bool session_kill(struct engine *e, uint64_t id)
     m->session_id = id;
     session_lock(e);
     struct session *s = find_locked(e, id);
-    bool found = s && s->mailbox;
-    if (found)
+    bool found = s && s->mailbox && !s->killed;
+    if (found) {
+        s->killed = true;
         mailbox_post(s->mailbox, m);
+    }
     session_unlock(e);
     message_unref(m);
     return found;

@@ -62,6 +62,7 @@ struct session {
     _Atomic uint32_t sub_counts[3]; /* by enum sub_kind, kept by the hub, for CLIENT LIST */
 
     struct session *next, *prev; /* registry lock */
+    bool killed; /* registry lock: its owner is about to close it, others take it for gone */
 };
 
 /* Makes a session. addr and laddr are C strings ("127.0.0.1:6379", "/path:0"). One with a mailbox is a client's
@@ -86,7 +87,7 @@ typedef void session_visit(struct session *s, void *ctx);
 void session_each(struct engine *e, session_visit *visit, void *ctx);
 /* The session of that id, NULL where there is none. Safe to use in its owner's thread only. */
 struct session *session_find(struct engine *e, uint64_t id);
-/* Asks the owner of session `id` to close it; false where there is none. Any thread. */
+/* Asks the owner of session `id` to close it; false where there is none or it was asked before. Any thread. */
 bool session_kill(struct engine *e, uint64_t id);
 size_t session_count(struct engine *e, enum door door);
 /* The registry's lock, for changing name, lib_name, lib_ver. */
