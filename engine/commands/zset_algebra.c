@@ -17,6 +17,7 @@ struct sources {
     enum aggregate aggregate;
     bool with_scores;
     int options_at;
+    struct zset_limits limits; /* of the result */
 };
 
 /* ---- parsing -------------------------------------------------------------------------------------------- */
@@ -130,7 +131,7 @@ static double combine(enum aggregate how, double a, double b)
     return isnan(v) ? 0 : v; /* inf and -inf */
 }
 
-static struct zset *unite(struct exec *x, const struct sources *s)
+static struct zset *unite(const struct sources *s)
 {
     struct zset *out = zset_new();
     struct zset_iter it;
@@ -141,9 +142,12 @@ static struct zset *unite(struct exec *x, const struct sources *s)
         zset_iter_init(&it, s->z[i], 0, false);
         while (zset_iter_next(&it, &item)) {
             double v = weigh(item.score, s->weight[i]), old;
-            if (zset_score(out, item.member, &old))
+            if (zset_score(out, item.member, &old)) {
                 v = combine(s->aggregate, old, v);
-            zset_add(out, zset_limits_of(x), item.member, &v, 0);
+                if (v == 0 && signbit(v) != signbit(old)) /* the same score to zset_add */
+                    zset_remove(out, item.member);
+            }
+            zset_add(out, s->limits, item.member, &v, 0);
         }
     }
     return out;
@@ -174,7 +178,7 @@ static bool common(const struct sources *s, struct bytes member, double *v)
     return true;
 }
 
-static struct zset *intersect(struct exec *x, const struct sources *s)
+static struct zset *intersect(const struct sources *s)
 {
     struct zset *out = zset_new();
     struct zset_iter it;
@@ -186,12 +190,12 @@ static struct zset *intersect(struct exec *x, const struct sources *s)
     while (zset_iter_next(&it, &item)) {
         double v;
         if (common(s, item.member, &v))
-            zset_add(out, zset_limits_of(x), item.member, &v, 0);
+            zset_add(out, s->limits, item.member, &v, 0);
     }
     return out;
 }
 
-static struct zset *subtract(struct exec *x, const struct sources *s)
+static struct zset *subtract(const struct sources *s)
 {
     struct zset *out = zset_new();
     struct zset_iter it;
@@ -205,14 +209,14 @@ static struct zset *subtract(struct exec *x, const struct sources *s)
         while (i < s->n && !(s->z[i] && zset_score(s->z[i], item.member, &score)))
             i++;
         if (i == s->n)
-            zset_add(out, zset_limits_of(x), item.member, &item.score, 0);
+            zset_add(out, s->limits, item.member, &item.score, 0);
     }
     return out;
 }
 
 /* ---- commands -------------------------------------------------------------------------------------------- */
 
-typedef struct zset *algebra_fn(struct exec *x, const struct sources *s);
+typedef struct zset *algebra_fn(const struct sources *s);
 
 static void run_reply(struct exec *x, algebra_fn *compute, bool weighted)
 {
@@ -221,7 +225,7 @@ static void run_reply(struct exec *x, algebra_fn *compute, bool weighted)
         return;
     if (weighted)
         sort_sources(&s);
-    struct zset *out = compute(x, &s);
+    struct zset *out = compute(&s); /* no listpack: a reply shows -0 */
     zset_reply_span(x, out, 0, zset_length(out), false, s.with_scores);
     zset_free(out);
 }
@@ -233,7 +237,8 @@ static void run_store(struct exec *x, algebra_fn *compute, bool weighted)
         return;
     if (weighted)
         sort_sources(&s);
-    zset_store(x, 0, compute(x, &s), x->cmd->row->name);
+    s.limits = zset_limits_of(x);
+    zset_store(x, 0, compute(&s), x->cmd->row->name);
 }
 
 static void cmd_zunion(struct exec *x)
