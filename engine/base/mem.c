@@ -13,9 +13,8 @@
 #include <jemalloc/jemalloc.h>
 
 /* jemalloc reads it at start: its own thread gives freed pages back to the system after a second, also when the
- * thread that freed them sleeps; and large allocations get no page on top for a random start. */
-const char *malloc_conf = "background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:0,"
-                          "cache_oblivious:false";
+ * thread that freed them sleeps. */
+const char *malloc_conf = "background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:0";
 #else
 /* Sanitizer runtimes define it; weak, so that a plain build without jemalloc links too. */
 size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
