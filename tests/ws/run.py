@@ -501,7 +501,7 @@ def test_ops_per_second():
     with ws() as a, resp() as r:
         config(r, ws_ops_per_second=20)
         with ws() as b:
-            replies = [b.ask("ping") for _ in range(25)]
+            replies = [b.ask("ping") for _ in range(60)]
             assert all(reply["ok"] for reply in replies[:20])
             late = [reply for reply in replies if not reply["ok"]]
             assert late and error(late[0]) == "too-many-requests" and late[0]["error"]["retryable"] is True
@@ -520,11 +520,10 @@ def test_a_slow_reader_is_closed():
     with ws() as slow, ws() as quick, resp() as r:
         for a in (slow, quick):
             ok(a.ask("subscribe", channel="flood"))
-        sent = 0
+        until = time.time() + 60 # the kernel's buffers first, then the door's queue, then the close
         while r.run("PUBLISH", "flood", "x" * 30000) == 2:
             assert quick.push()["data"][:1] == "x"
-            sent += 1
-            assert sent < 5000, "never too slow"
+            assert time.time() < until, "never too slow"
         assert quick.push()["data"][:1] == "x"
         assert r.run("PUBLISH", "flood", "end") == 1
         assert quick.push()["data"] == "end"
