@@ -116,7 +116,7 @@ def pipe(port, chunks, replies, end=b"\r\n"):
     s = socket.create_connection(("127.0.0.1", port))
     s.setblocking(False)
     import select
-    seen, data = 0, b""
+    seen, data, tail = 0, b"", b""
     chunks = iter(chunks)
     more = True
     while seen < replies:
@@ -124,10 +124,16 @@ def pipe(port, chunks, replies, end=b"\r\n"):
             data = next(chunks, b"")
             more = bool(data)
         r, w, _ = select.select([s], [s] if data else [], [], 30)
+        if not r and not w:
+            raise SystemExit("a server has not answered for 30 s")
         if w:
             data = data[s.send(data):]
         if r:
-            seen += s.recv(1 << 20).count(end)
+            got = s.recv(1 << 20)
+            if not got:
+                raise SystemExit("a server closed the connection")
+            seen += (tail + got).count(end)
+            tail = (tail + got)[-(len(end) - 1):] # an end may be cut in two
     s.close()
 
 
@@ -265,7 +271,7 @@ def memcached_rows(table, args, want):
         return n / (time.time() - began), 0.0, 0.0
 
     try:
-        for get, name in ((False, "memcached set, P=16"), (True, "memcached get, P=16")):
+        for get, name in ((False, "memcached set, one pipelining connection"), (True, "memcached get, one pipelining connection")):
             compare(table, name,
                     lambda: measured(ours, lambda rate: n, lambda: load(ours, ours.memcached, get)),
                     lambda: measured(theirs, lambda rate: n, lambda: load(theirs, theirs.port, get)), args.turns)
