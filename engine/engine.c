@@ -5,6 +5,7 @@
 
 #include "commands/exec.h"
 #include "commands/memcached.h"
+#include "commands/wait.h"
 #include "internal.h"
 #include "types/registry.h"
 
@@ -42,6 +43,7 @@ static struct engine_thread *join_thread(struct engine *e)
     th->inside = th->batching = false;
     th->held = NULL;
     th->blocks = NULL;
+    th->ready_first = th->ready_last = NULL;
     th->clock_us = 0;
     pthread_mutex_lock(&e->stats_lock);
     if (!th->stats) /* else what an earlier thread of this slot counted goes on */
@@ -230,6 +232,7 @@ static void on_expired(void *ctx, unsigned db, struct bytes key, const char *eve
     uint32_t cls = strcmp(event, "expired") == 0   ? EVENT_EXPIRED
                    : strcmp(event, "hexpired") == 0 ? EVENT_HASH
                                                     : EVENT_GENERIC;
+    wait_touch_key(ctx, db, key);
     engine_notify(ctx, db, cls, event, key);
 }
 

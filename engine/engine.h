@@ -40,11 +40,20 @@ struct hub *engine_hub(struct engine *e);
 enum engine_result {
     ENGINE_DONE,   /* the reply has been given */
     ENGINE_PAUSED, /* CLIENT PAUSE holds: nothing happened, no reply; call again later with the same */
+    ENGINE_BLOCKED, /* the command waits: session_ops.wake will tell; the session runs nothing else meanwhile */
 };
 
 /* Runs one command. argc >= 1. Errors are replies. The caller holds no lock of the engine. */
 enum engine_result engine_execute(struct session *s, const struct bytes *argv, int argc,
                                   struct reply *reply);
+
+/* Where a session's command is blocked: answers it and returns true, or false where it waits on. Called for what
+ * session_ops.wake told, with WAKE_TIMEOUT when its deadline has passed. In the owner's thread, outside a
+ * batch. */
+bool engine_wake(struct session *s, enum wake_reason reason, struct reply *reply);
+/* The blocked command's id and deadline (wall clock, 0: none); 0 where there is none. */
+uint64_t engine_wait_id(const struct session *s);
+uint64_t engine_wait_deadline_ms(const struct session *s);
 
 /* Between these a thread may keep its pass through the gate and a shard's lock from one command to the next
  * (at most 16 commands or 20 us): for pipelines. It must not block in between. */

@@ -14,6 +14,9 @@
 #include "engine.h"
 #include "keyspace/keyspace.h"
 
+#define SESSION_BUCKETS 4096
+
+struct interest;
 struct exec_block; /* a block of command-lifetime memory */
 
 /* One thread that executes commands. */
@@ -26,6 +29,7 @@ struct engine_thread {
     unsigned held_runs;   /* commands run under it */
     uint64_t held_at_us;
     struct exec_block *blocks; /* exec_alloc; freed after each command */
+    struct interest *ready_first, *ready_last; /* keys with blocked clients that the command changed */
     uint64_t clock_us;         /* in a batch: when the command before ended; 0: not known */
     struct command_stat *stats; /* by command id */
     _Atomic uint64_t counters[COUNTER_COUNT];
@@ -43,6 +47,7 @@ struct engine {
     pthread_mutex_t sessions_lock;
     struct session *sessions;        /* sessions_lock */
     uint64_t next_session_id;        /* sessions_lock */
+    struct session *sessions_by_id[SESSION_BUCKETS]; /* sessions_lock */
     size_t session_counts[4];        /* by door; sessions_lock */
 
     struct engine_thread threads[GATE_THREADS_MAX];
@@ -51,6 +56,7 @@ struct engine {
     _Atomic uint64_t memcached_flush_at_ms; /* flush_all with a delay; 0: none is to come */
     _Atomic uint64_t paused_until_ms; /* CLIENT PAUSE; 0: none */
     _Atomic bool paused_all;          /* reads too */
+    _Atomic uint64_t blocked;         /* clients that wait for a key */
     _Atomic bool draining, shutdown_requested;
 
     pthread_t timer;

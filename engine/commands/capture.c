@@ -56,6 +56,11 @@ static void capture_null(struct reply *r)
     add_node(r, NODE_NULL);
 }
 
+static void capture_null_array(struct reply *r)
+{
+    add_node(r, NODE_NULL)->integer = 1;
+}
+
 static void capture_real(struct reply *r, double v)
 {
     add_node(r, NODE_DOUBLE)->real = v;
@@ -107,7 +112,7 @@ static const struct reply_ops capture_ops = {
     .simple = capture_simple,
     .error = capture_error,
     .null = capture_null,
-    .null_array = capture_null,
+    .null_array = capture_null_array,
     .real = capture_real,
     .boolean = capture_boolean,
     .verbatim = capture_verbatim,
@@ -144,4 +149,47 @@ size_t capture_skip(const struct capture *c, size_t i)
         i++;
     }
     return i;
+}
+
+/* ---- replaying ----------------------------------------------------------------------------------- */
+
+static void replay_error(const struct reply_node *node, struct bytes line, struct reply *to)
+{
+    const char *prefix = error_info(node->code)->prefix;
+    size_t skip = strlen(prefix) + 1;
+    to->erred = 1;
+    to->ops->error(to, node->code, prefix, bytes_of(line.p + skip, line.n - skip));
+}
+
+static void replay_simple(struct bytes text, struct reply *to)
+{
+    char word[64];
+    size_t n = text.n < sizeof word ? text.n : sizeof word - 1;
+    memcpy(word, text.p, n);
+    word[n] = '\0';
+    reply_simple(to, word);
+}
+
+static void replay_node(const struct capture *c, const struct reply_node *node, struct reply *to)
+{
+    struct bytes text = capture_text(c, node);
+    switch (node->kind) {
+    case NODE_INT: reply_int(to, node->integer); return;
+    case NODE_BULK: reply_bulk(to, text); return;
+    case NODE_SIMPLE: replay_simple(text, to); return;
+    case NODE_ERROR: replay_error(node, text, to); return;
+    case NODE_NULL: (node->integer ? reply_null_array : reply_null)(to); return;
+    case NODE_DOUBLE: reply_double(to, node->real); return;
+    case NODE_BOOL: reply_bool(to, node->integer != 0); return;
+    case NODE_ARRAY: reply_array(to, node->count); return;
+    case NODE_MAP: reply_map(to, node->count / 2); return;
+    case NODE_SET: reply_set(to, node->count); return;
+    case NODE_PUSH: reply_push(to, node->count); return;
+    }
+}
+
+void capture_replay(const struct capture *c, struct reply *to)
+{
+    for (size_t i = 0; i < c->n; i++)
+        replay_node(c, &c->nodes[i], to);
 }

@@ -27,6 +27,10 @@ static void describe_flags(const struct session *s, struct buf *out)
         buf_add_char(out, 'O');
     if (is_subscriber(s))
         buf_add_char(out, 'P');
+    if (atomic_load(&s->queued) >= 0)
+        buf_add_char(out, 'x');
+    if (atomic_load(&s->waiting))
+        buf_add_char(out, 'b');
     if (s->no_evict)
         buf_add_char(out, 'e');
     if (s->no_touch)
@@ -49,8 +53,8 @@ static void describe(const struct session *s, struct buf *out)
     buf_printf(out, " age=%llu idle=%llu flags=", (unsigned long long)(now - s->created_at_ms) / 1000,
                (unsigned long long)(now > active ? now - active : 0) / 1000);
     describe_flags(s, out);
-    buf_printf(out, " db=%d sub=%u psub=%u ssub=%u multi=-1 watch=0 qbuf=%zu qbuf-free=0 argv-mem=0", s->db,
-               subs_of(s, SUB_CHANNEL), subs_of(s, SUB_PATTERN), subs_of(s, SUB_SHARD), in);
+    buf_printf(out, " db=%d sub=%u psub=%u ssub=%u multi=%d watch=0 qbuf=%zu qbuf-free=0 argv-mem=0", s->db,
+               subs_of(s, SUB_CHANNEL), subs_of(s, SUB_PATTERN), subs_of(s, SUB_SHARD), atomic_load(&s->queued), in);
     buf_printf(out, " multi-mem=0 rbs=0 rbp=0 obl=%zu oll=0 omem=0 tot-mem=%zu events=r cmd=%s", waiting,
                sizeof *s + in + waiting, cmd ? cmd->row->name : "NULL");
     buf_printf(out, " user=default redir=-1 resp=%d lib-name=", s->resp);
@@ -392,7 +396,6 @@ static bool too_many(struct exec *x, int most)
     return true;
 }
 
-/* No command blocks yet, so no client is ever waiting. */
 static void cmd_client_unblock(struct exec *x)
 {
     int64_t id;
@@ -402,8 +405,9 @@ static void cmd_client_unblock(struct exec *x)
         reply_errorf(x->reply, ERROR_SYNTAX, "CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
         return;
     }
+    enum wake_reason reason = exec_is(x, 3, "ERROR") ? WAKE_ERROR : WAKE_TIMEOUT;
     if (exec_int(x, 2, &id))
-        reply_int(x->reply, 0);
+        reply_int(x->reply, id > 0 && session_unblock(x->engine, (uint64_t)id, reason));
 }
 
 /* ---- PAUSE ----------------------------------------------------------------------------------------------------------- */

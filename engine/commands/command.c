@@ -56,6 +56,7 @@ static const struct {
     {"unlocked", CMD_UNLOCKED},
     {"internal", CMD_INTERNAL},
     {"stateful", CMD_STATEFUL},
+    {"transaction", CMD_TRANSACTION},
 };
 
 static void __attribute__((noreturn)) bad_row(const struct command_row *row, const char *what)

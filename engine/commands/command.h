@@ -10,6 +10,7 @@
  *                      keyspace's own locking functions (SCAN, KEYS)
  *             internal for the memcached door alone; elsewhere the command is unknown, and it is not listed
  *             stateful changes the connection's mode: refused over HTTP and in WebSocket's `command`
+ *             transaction  EXEC: runs other commands, for which it locks by itself
  *   acl     ACL categories beyond those that follow from the flags (read, write, fast, slow, ...)
  *   keys    key specifications, joined by " ; ", each begin:find:flags
  *             begin  @N  at argument N        kw:WORD  after the argument WORD
@@ -67,6 +68,7 @@ enum command_flag {
     CMD_UNLOCKED = 1 << 22,
     CMD_INTERNAL = 1 << 23,
     CMD_STATEFUL = 1 << 24,
+    CMD_TRANSACTION = 1 << 25,
 };
 
 enum key_begin { KEYS_AT_INDEX, KEYS_AFTER_WORD, KEYS_UNKNOWN };

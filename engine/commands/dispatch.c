@@ -2,7 +2,9 @@
 #include <stdio.h>
 
 #include "base/clock.h"
-#include "commands/exec.h"
+#include "commands/dispatch.h"
+#include "commands/transaction.h"
+#include "commands/wait.h"
 #include "internal.h"
 
 /* The bounds within which a batch keeps a shard's lock. */
@@ -95,28 +97,10 @@ static bool collect_keys(struct exec *x)
     return true;
 }
 
-/* The shards of several keys, as a set, so that each is locked once and in ascending order. */
-struct shard_set {
-    uint64_t bits[SHARD_COUNT / 64];
-};
-
-static struct shard_set shards_of(const struct exec *x)
+void exec_add_shards(const struct exec *x, struct shard_set *set)
 {
-    struct shard_set set = {{0}};
-    for (unsigned i = 0; i < x->nkeys; i++) {
-        uint32_t s = shard_of(x->keys[i].hash);
-        set.bits[s / 64] |= (uint64_t)1 << (s % 64);
-    }
-    return set;
-}
-
-static void each_shard(struct exec *x, const struct shard_set *set, int (*act)(pthread_mutex_t *))
-{
-    struct shard *base = x->keys[0].shard - shard_of(x->keys[0].hash);
-    for (uint32_t w = 0; w < SHARD_COUNT / 64; w++) {
-        for (uint64_t bits = set->bits[w]; bits; bits &= bits - 1)
-            act(&base[w * 64 + (uint32_t)__builtin_ctzll(bits)].lock);
-    }
+    for (unsigned i = 0; i < x->nkeys; i++)
+        shard_set_add(set, shard_of(x->keys[i].hash));
 }
 
 /* ---- running ---------------------------------------------------------------------------------- */
@@ -127,8 +111,22 @@ static void run_gated(struct engine_thread *th, struct exec *x)
     release_shard(th);
     leave_gate(th);
     gate_close(g);
+    x->gated = true;
     x->cmd->row->handler(x);
+    wait_serve(th);
     gate_open(g);
+}
+
+/* Some of the shards have blocked clients: what they need is locked too, so that they can be served. */
+static void run_before_audience(struct engine_thread *th, struct exec *x)
+{
+    struct shard_set set = {{0}};
+    release_shard(th);
+    exec_add_shards(x, &set);
+    wait_lock(x->ks, &set);
+    x->cmd->row->handler(x);
+    wait_serve(th);
+    shard_set_unlock(&set, keyspace_shards(x->ks));
 }
 
 /* One key: the shard's lock may be kept for the next command of the batch. */
@@ -144,6 +142,10 @@ static void run_one_key(struct engine_thread *th, struct exec *x, uint64_t now_u
         th->held_runs = 1;
         th->held_at_us = now_us;
     }
+    if (__builtin_expect(sh->waiting != 0, 0) && x->cmd->flags & CMD_WRITE) {
+        run_before_audience(th, x);
+        return;
+    }
     x->cmd->row->handler(x);
     if (!th->batching)
         release_shard(th);
@@ -156,16 +158,21 @@ static void run_many_keys(struct engine_thread *th, struct exec *x)
         x->cmd->row->handler(x);
         return;
     }
-    struct shard_set set = shards_of(x);
-    each_shard(x, &set, pthread_mutex_lock);
+    if (x->cmd->flags & CMD_WRITE) {
+        run_before_audience(th, x);
+        return;
+    }
+    struct shard_set set = {{0}};
+    exec_add_shards(x, &set);
+    shard_set_lock(&set, keyspace_shards(x->ks));
     x->cmd->row->handler(x);
-    each_shard(x, &set, pthread_mutex_unlock);
+    shard_set_unlock(&set, keyspace_shards(x->ks));
 }
 
 static void run(struct engine_thread *th, struct exec *x, uint64_t now_us)
 {
     uint32_t flags = x->cmd->flags;
-    if (flags & CMD_GATE) {
+    if (flags & CMD_GATE || (flags & CMD_TRANSACTION && transaction_wants_gate(x->session))) {
         run_gated(th, x);
         return;
     }
@@ -277,34 +284,37 @@ static bool admit(struct session *s, const struct command *cmd, int argc, struct
 }
 
 /* CLIENT PAUSE holds this command back. CLIENT itself always runs, so that UNPAUSE can. */
-static bool paused(struct engine *e, const struct command *cmd, uint64_t now_ms)
+static bool paused(const struct session *s, const struct command *cmd, uint64_t now_ms)
 {
+    struct engine *e = s->engine;
     uint64_t until = atomic_load_explicit(&e->paused_until_ms, memory_order_relaxed);
     if (__builtin_expect(until <= now_ms, 1))
         return false;
     if (cmd->parent && strcmp(cmd->parent->row->name, "client") == 0)
         return false;
-    return cmd->flags & (CMD_WRITE | CMD_MAY_REPLICATE) || atomic_load(&e->paused_all);
+    return cmd->flags & (CMD_WRITE | CMD_MAY_REPLICATE) || atomic_load(&e->paused_all) ||
+           (cmd->flags & CMD_TRANSACTION && transaction_writes(s));
 }
 
 /* ---- the door's call -------------------------------------------------------------------------- */
 
 /* Refusals count for the command that was meant, where there is one. */
-static enum engine_result refuse(struct engine_thread *th, const struct command *cmd)
+static enum engine_result refuse(struct engine_thread *th, struct session *s, const struct command *cmd)
 {
+    if (transaction_open(s))
+        transaction_spoil(s);
     engine_count(th->engine, COUNTER_ERRORS, 1);
     if (cmd)
         stat_add(&th->stats[cmd->id].rejected, 1);
     return ENGINE_DONE;
 }
 
-/* After the handler: time, statistics, slow log, what is to be freed. */
-static void account(struct engine_thread *th, const struct exec *x, uint64_t began_us)
+/* Statistics and slow log of a command that has just run; returns when it ended. */
+static uint64_t account_command(struct engine_thread *th, const struct exec *x, uint64_t began_us)
 {
     uint64_t now_us = clock_wall_us(), took_us = now_us > began_us ? now_us - began_us : 0;
     struct command_stat *stat = &th->stats[x->cmd->id];
     int64_t slow_us = config_int(x->engine->config, CONFIG_SLOWLOG_SLOWER_THAN);
-    th->clock_us = th->batching ? now_us : 0;
     engine_count(x->engine, COUNTER_COMMANDS, 1);
     stat_add(&stat->calls, 1);
     stat_add(&stat->us, took_us);
@@ -317,10 +327,59 @@ static void account(struct engine_thread *th, const struct exec *x, uint64_t beg
         release_shard(th);
         slowlog_add(x->engine->slowlog, x, took_us);
     }
+    return now_us;
+}
+
+static void account(struct engine_thread *th, const struct exec *x, uint64_t began_us)
+{
+    uint64_t now_us = account_command(th, x, began_us);
+    th->clock_us = th->batching ? now_us : 0;
     if (th->blocks)
         exec_free_blocks(th);
     if (!th->batching)
         keyspace_reclaim(x->ks);
+}
+
+static void exec_init(struct exec *x, struct session *s, const struct command *cmd,
+                      const struct bytes *argv, int argc, struct reply *reply, uint64_t now_ms)
+{
+    x->engine = s->engine;
+    x->ks = s->engine->ks;
+    x->session = s;
+    x->cmd = cmd;
+    x->argv = argv;
+    x->argc = argc;
+    x->reply = reply;
+    x->db = s->db;
+    x->now_ms = now_ms;
+    x->changes = 0;
+    x->may_block = x->blocked = x->gated = false;
+    x->waiter = NULL;
+}
+
+static void feed_monitor(struct exec *x, uint64_t now_us)
+{
+    struct monitor *m = &x->engine->monitor;
+    if (__builtin_expect(atomic_load_explicit(&m->watchers, memory_order_relaxed) == 0, 1))
+        return;
+    release_shard(engine_thread(x->engine));
+    monitor_feed(m, x, now_us);
+}
+
+void exec_prepare(struct exec *x, struct session *s, const struct command *cmd,
+                  const struct bytes *argv, int argc, struct reply *reply, uint64_t now_ms)
+{
+    exec_init(x, s, cmd, argv, argc, reply, now_ms);
+    collect_keys(x);
+}
+
+void exec_run_within(struct exec *x)
+{
+    uint64_t began_us = clock_wall_us();
+    x->reply->erred = 0;
+    feed_monitor(x, began_us);
+    x->cmd->row->handler(x);
+    account_command(engine_thread(x->engine), x, began_us);
 }
 
 /* In a batch a command begins when the one before it ended: one look at the clock a command. */
@@ -332,29 +391,21 @@ enum engine_result engine_execute(struct session *s, const struct bytes *argv, i
     reply->erred = 0;
     const struct command *cmd = resolve(s, argv, argc, reply);
     if (!cmd || !admit(s, cmd, argc, reply))
-        return refuse(th, cmd);
+        return refuse(th, s, cmd);
     uint64_t now_us = th->clock_us ? th->clock_us : clock_wall_us();
-    if (paused(e, cmd, now_us / 1000))
+    if (__builtin_expect(s->tx != NULL, 0) && transaction_open(s) &&
+        transaction_take(s, cmd, argv, argc, reply))
+        return ENGINE_DONE;
+    if (paused(s, cmd, now_us / 1000))
         return ENGINE_PAUSED;
     struct exec x;
-    x.engine = e;
-    x.ks = e->ks;
-    x.session = s;
-    x.cmd = cmd;
-    x.argv = argv;
-    x.argc = argc;
-    x.reply = reply;
-    x.db = s->db;
-    x.now_ms = now_us / 1000;
-    x.changes = 0;
+    exec_init(&x, s, cmd, argv, argc, reply, now_us / 1000);
+    x.may_block = s->ops && s->ops->wake;
     atomic_store_explicit(&s->active_at_ms, x.now_ms, memory_order_relaxed);
     atomic_store_explicit(&s->last_command, cmd, memory_order_relaxed);
-    if (__builtin_expect(atomic_load_explicit(&e->monitor.watchers, memory_order_relaxed) != 0, 0)) {
-        release_shard(th);
-        monitor_feed(&e->monitor, &x, now_us);
-    }
+    feed_monitor(&x, now_us);
     if (collect_keys(&x))
         run(th, &x, now_us);
     account(th, &x, now_us);
-    return ENGINE_DONE;
+    return x.blocked ? ENGINE_BLOCKED : ENGINE_DONE;
 }

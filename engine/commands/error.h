@@ -34,6 +34,8 @@
     X(BUSY, "BUSY", 503, "busy", true, "SERVER_ERROR", "the server is busy")                                     \
     X(MISCONF, "MISCONF", 503, "persistence-failing", true, "SERVER_ERROR", "writes are refused")                \
     X(READONLY, "READONLY", 503, "read-only", true, "SERVER_ERROR", "You can't write against a read only replica.") \
+    X(UNBLOCKED, "UNBLOCKED", 503, "unblocked", true, "SERVER_ERROR",                                            \
+      "client unblocked via CLIENT UNBLOCK")                                                                     \
     X(EXECABORT, "EXECABORT", 400, "tx-rejected", false, "CLIENT_ERROR",                                         \
       "Transaction discarded because of previous errors.")                                                       \
     X(BUSYGROUP, "BUSYGROUP", 409, "group-exists", false, "CLIENT_ERROR", "Consumer Group name already exists")  \

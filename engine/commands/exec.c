@@ -1,8 +1,10 @@
 #include "commands/exec.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "commands/wait.h"
 #include "internal.h"
 
 /* ---- looking up ------------------------------------------------------------------------------ */
@@ -101,6 +103,8 @@ void exec_event(struct exec *x, unsigned k, enum event_class cls, const char *ev
 void exec_changed(struct exec *x, unsigned k, enum event_class cls, const char *event)
 {
     x->changes++;
+    if (__builtin_expect(x->keys[k].shard->interests != NULL, 0))
+        wait_touch(x, k);
     exec_event(x, k, cls, event);
 }
 
@@ -193,6 +197,39 @@ bool exec_deadline(struct exec *x, const char *word, int value_at, uint64_t *dea
         v += (int64_t)x->now_ms;
     }
     *deadline_ms = (uint64_t)v;
+    return true;
+}
+
+static bool bad_timeout(struct exec *x, const char *why)
+{
+    reply_errorf(x->reply, ERROR_GENERIC, "%s", why);
+    return false;
+}
+
+bool exec_timeout_seconds(struct exec *x, int i, uint64_t *timeout_ms)
+{
+    double seconds;
+    if (!num_parse_double(x->argv[i], &seconds))
+        return bad_timeout(x, "timeout is not a float or out of range");
+    double ms = ceil(seconds * 1000);
+    if (ms < 0)
+        return bad_timeout(x, "timeout is negative");
+    if (!(ms < (double)(INT64_MAX - (int64_t)x->now_ms)))
+        return bad_timeout(x, "timeout is out of range");
+    *timeout_ms = (uint64_t)ms;
+    return true;
+}
+
+bool exec_timeout_ms(struct exec *x, int i, uint64_t *timeout_ms)
+{
+    int64_t ms;
+    if (!num_parse_int(x->argv[i], &ms))
+        return bad_timeout(x, "timeout is not an integer or out of range");
+    if (ms < 0)
+        return bad_timeout(x, "timeout is negative");
+    if (ms > INT64_MAX - (int64_t)x->now_ms)
+        return bad_timeout(x, "timeout is out of range");
+    *timeout_ms = (uint64_t)ms;
     return true;
 }
 

@@ -16,6 +16,7 @@
 
 struct engine;
 struct session;
+struct waiter;
 
 /* Classes of keyspace events, with the letters of notify-keyspace-events. */
 enum event_class {
@@ -50,6 +51,10 @@ struct exec {
     unsigned db;
     uint64_t now_ms;
     uint64_t changes; /* how many keys exec_changed named */
+    bool may_block;   /* exec_block can wait here */
+    bool blocked;     /* it does: there is no reply */
+    bool gated;       /* the gate is closed: no shard needs a lock */
+    struct waiter *waiter; /* a blocked command that is tried again, else NULL */
     struct keyref inline_keys[EXEC_INLINE_KEYS];
 };
 
@@ -84,6 +89,28 @@ bool exec_delete_if_empty(struct exec *x, unsigned k, struct entry *e);
 void exec_changed(struct exec *x, unsigned k, enum event_class cls, const char *event);
 /* An event without a change of the value (a key was deleted as a by-product etc.). */
 void exec_event(struct exec *x, unsigned k, enum event_class cls, const char *event);
+
+/* ---- waiting --------------------------------------------------------------------------------- */
+
+/* A command that found nothing in its keys and may wait for them. */
+struct block {
+    unsigned first, n;    /* the keys, by ordinal */
+    enum value_type type; /* what they must hold for another try */
+    bool on_loss;         /* another try also when a key goes or changes its type */
+    uint64_t timeout_ms;  /* 0: for ever */
+};
+
+/* True: the command waits, the handler returns without a reply, and is called again when one of the keys
+ * has changed; what was found then is answered as usual, or exec_block is called again. After the timeout the
+ * reply is a null array. False where nothing can wait (in a transaction, at doors without): the handler answers as
+ * if the time were over. All keys of the command are locked throughout. */
+bool exec_block(struct exec *x, const struct block *b);
+/* After exec_block said true: in later tries argument i is `value` (XREAD's "$"). */
+void exec_block_arg(struct exec *x, int i, struct bytes value);
+/* Argument i as a timeout in seconds with fractions, or in ms; false: the error has been answered. Above 0 it is at
+ * least 1 ms. */
+bool exec_timeout_seconds(struct exec *x, int i, uint64_t *timeout_ms);
+bool exec_timeout_ms(struct exec *x, int i, uint64_t *timeout_ms);
 
 /* ---- arguments ------------------------------------------------------------------------------- */
 

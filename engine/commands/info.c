@@ -44,7 +44,8 @@ static void info_clients(struct exec *x, struct buf *out)
     buf_printf(out, "connected_clients:%zu\r\nmaxclients:%lld\r\n", resp + memcached + web,
                (long long)config_int(e->config, CONFIG_MAXCLIENTS));
     buf_printf(out, "connected_clients_resp:%zu\r\nconnected_clients_memcached:%zu\r\n", resp, memcached);
-    buf_printf(out, "connected_clients_websocket:%zu\r\nblocked_clients:0\r\ntracking_clients:0\r\n", web);
+    buf_printf(out, "connected_clients_websocket:%zu\r\nblocked_clients:%llu\r\ntracking_clients:0\r\n", web,
+               (unsigned long long)atomic_load(&e->blocked));
 }
 
 static void info_memory(struct exec *x, struct buf *out)

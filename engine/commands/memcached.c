@@ -17,6 +17,7 @@
 
 #include "base/hash.h"
 #include "commands/exec.h"
+#include "commands/wait.h"
 #include "internal.h"
 
 /* ---- numbers and times ---------------------------------------------------------------------- */
@@ -371,8 +372,10 @@ static void cmd_flush(struct exec *x)
         return;
     bool now = at_ms <= x->now_ms;
     atomic_store(&x->engine->memcached_flush_at_ms, now ? 0 : at_ms);
-    if (now)
+    if (now) {
+        wait_touch_db(x->engine, x->db);
         keyspace_flush_gated(x->ks, (int)x->db, true);
+    }
     count(x, COUNTER_MC_FLUSHES);
     reply_ok(x->reply);
 }
@@ -383,8 +386,11 @@ void memcached_flush_due(struct engine *e)
     if (!at_ms || at_ms > clock_wall_ms())
         return;
     gate_close(keyspace_gate(e->ks));
-    if (atomic_compare_exchange_strong(&e->memcached_flush_at_ms, &at_ms, 0))
+    if (atomic_compare_exchange_strong(&e->memcached_flush_at_ms, &at_ms, 0)) {
+        wait_touch_db(e, 0);
         keyspace_flush_gated(e->ks, 0, true);
+        wait_serve(engine_thread(e));
+    }
     gate_open(keyspace_gate(e->ks));
 }
 

@@ -163,7 +163,7 @@ enum node_kind {
 struct reply_node {
     enum node_kind kind;
     enum error_code code; /* of NODE_ERROR */
-    int64_t integer;      /* NODE_INT, NODE_BOOL */
+    int64_t integer;      /* NODE_INT, NODE_BOOL; NODE_NULL: 1 for a null array */
     double real;
     size_t count;     /* parts of a container (2n for a map) */
     size_t text, len; /* NODE_BULK, NODE_SIMPLE, NODE_ERROR (whole line): place in `text` */
@@ -184,6 +184,9 @@ static inline struct bytes capture_text(const struct capture *c, const struct re
 {
     return bytes_of(c->text.p + node->text, node->len);
 }
+
+/* Gives what was captured to another sink. */
+void capture_replay(const struct capture *c, struct reply *to);
 
 /* The index of the node after `i` and all its parts. */
 size_t capture_skip(const struct capture *c, size_t i);

@@ -1,6 +1,7 @@
 /* The server: databases, time. */
 #include "base/clock.h"
 #include "commands/exec.h"
+#include "commands/wait.h"
 #include "commands/session.h"
 
 static void cmd_dbsize(struct exec *x)
@@ -14,8 +15,17 @@ static void cmd_flush(struct exec *x)
     bool all = bytes_is(BYTES("flushall"), x->cmd->row->name);
     if (!exec_options(x, 1, o))
         return;
+    for (unsigned db = all ? 0 : x->db; db < (all ? DB_COUNT : x->db + 1u); db++)
+        wait_touch_db(x->engine, db);
     keyspace_flush_gated(x->ks, all ? -1 : (int)x->db, !o[1].at);
     reply_ok(x->reply);
+}
+
+/* What is in one of them before and after is another value, or none, for those who wait for it. */
+static void touch_both(struct exec *x, unsigned a, unsigned b)
+{
+    wait_touch_db(x->engine, a);
+    wait_touch_db(x->engine, b);
 }
 
 static void cmd_swapdb(struct exec *x)
@@ -33,7 +43,9 @@ static void cmd_swapdb(struct exec *x)
         reply_errorf(x->reply, ERROR_OUT_OF_BOUNDS, "DB index is out of range");
         return;
     }
+    touch_both(x, (unsigned)a, (unsigned)b);
     keyspace_swap_gated(x->ks, (unsigned)a, (unsigned)b);
+    touch_both(x, (unsigned)a, (unsigned)b);
     reply_ok(x->reply);
 }
 

@@ -4,6 +4,8 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "commands/transaction.h"
+#include "commands/wait.h"
 #include "internal.h"
 
 static void free_text(struct bytes *s)
@@ -21,12 +23,20 @@ static void set_defaults(struct session *s)
     s->reply_mode = REPLY_MODE_ON;
 }
 
+static struct session **bucket_of(struct engine *e, uint64_t id)
+{
+    return &e->sessions_by_id[id % SESSION_BUCKETS];
+}
+
 static void register_locked(struct engine *e, struct session *s)
 {
     s->next = e->sessions;
     if (s->next)
         s->next->prev = s;
     e->sessions = s;
+    struct session **b = bucket_of(e, s->id);
+    s->next_by_id = *b;
+    *b = s;
     e->session_counts[s->door]++;
 }
 
@@ -38,6 +48,10 @@ static void unregister_locked(struct engine *e, struct session *s)
         e->sessions = s->next;
     if (s->next)
         s->next->prev = s->prev;
+    struct session **b = bucket_of(e, s->id);
+    while (*b != s)
+        b = &(*b)->next_by_id;
+    *b = s->next_by_id;
     e->session_counts[s->door]--;
 }
 
@@ -52,6 +66,7 @@ struct session *session_new(struct engine *e, enum door door, const struct sessi
     s->mailbox = mailbox;
     s->created_at_ms = clock_wall_ms();
     atomic_init(&s->active_at_ms, s->created_at_ms);
+    atomic_init(&s->queued, -1);
     snprintf(s->addr, sizeof s->addr, "%s", addr);
     snprintf(s->laddr, sizeof s->laddr, "%s", laddr);
     set_defaults(s);
@@ -66,6 +81,8 @@ struct session *session_new(struct engine *e, enum door door, const struct sessi
 void session_free(struct session *s)
 {
     struct engine *e = s->engine;
+    wait_cancel(s);
+    transaction_free(s);
     monitor_leave(&e->monitor, s);
     hub_drop_session(e->hub, s);
     pthread_mutex_lock(&e->sessions_lock);
@@ -80,6 +97,7 @@ void session_free(struct session *s)
 
 void session_reset(struct session *s)
 {
+    transaction_discard(s);
     monitor_leave(&s->engine->monitor, s);
     hub_drop_session(s->engine->hub, s);
     set_defaults(s);
@@ -133,18 +151,18 @@ size_t session_count(struct engine *e, enum door door)
     return n;
 }
 
-static struct session *find_locked(struct engine *e, uint64_t id)
+struct session *session_find_locked(struct engine *e, uint64_t id)
 {
-    struct session *s = e->sessions;
+    struct session *s = *bucket_of(e, id);
     while (s && s->id != id)
-        s = s->next;
+        s = s->next_by_id;
     return s;
 }
 
 struct session *session_find(struct engine *e, uint64_t id)
 {
     session_lock(e);
-    struct session *s = find_locked(e, id);
+    struct session *s = session_find_locked(e, id);
     session_unlock(e);
     return s;
 }
@@ -155,7 +173,7 @@ bool session_kill(struct engine *e, uint64_t id)
         message_new(MESSAGE_KILL, SUB_CHANNEL, (struct bytes){0}, (struct bytes){0}, (struct bytes){0});
     m->session_id = id;
     session_lock(e);
-    struct session *s = find_locked(e, id);
+    struct session *s = session_find_locked(e, id);
     bool found = s && s->mailbox && !s->killed;
     if (found) {
         s->killed = true;

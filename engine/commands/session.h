@@ -17,12 +17,22 @@ struct engine;
 struct mailbox;
 struct message;
 struct subscriptions;
+struct transaction;
+struct waiter;
 
 enum door { DOOR_RESP, DOOR_MEMCACHED, DOOR_HTTP, DOOR_WEBSOCKET };
 
 enum reply_mode { REPLY_MODE_ON, REPLY_MODE_OFF, REPLY_MODE_SKIP, REPLY_MODE_SKIP_NEXT };
 
 struct session;
+
+/* Why a blocked command is looked at again. */
+enum wake_reason {
+    WAKE_ANSWERED, /* another command served it */
+    WAKE_RETRY,    /* its key is not what it was */
+    WAKE_TIMEOUT,
+    WAKE_ERROR, /* CLIENT UNBLOCK ... ERROR */
+};
 
 struct session_ops {
     /* A message for one of the session's subscriptions. Called in the owner's thread by mailbox_drain. */
@@ -31,6 +41,9 @@ struct session_ops {
     void (*close)(struct session *s);
     /* Bytes waiting in and out, for CLIENT LIST; any thread, so from atomics. May be NULL. */
     void (*buffers)(const struct session *s, size_t *in, size_t *out);
+    /* The blocked command of that id, which may be over by now, has news: call engine_wake soon, not from within.
+     * In the owner's thread, by mailbox_drain. NULL: commands do not block at this door. */
+    void (*wake)(struct session *s, uint64_t wait_id, enum wake_reason reason);
 };
 
 #define SESSION_ADDR_MAX 120 /* a Unix path and ":0" */
@@ -51,6 +64,10 @@ struct session {
     _Atomic bool monitor;
     enum reply_mode reply_mode;
     struct subscriptions *subs; /* pubsub's; NULL where there are none */
+    struct transaction *tx;     /* MULTI and WATCH, commands/transaction.h; NULL until used */
+    struct waiter *waiter;      /* the blocked command, commands/wait.h; NULL: none */
+    _Atomic uint64_t waiting;       /* its id while it has no answer, 0: none */
+    _Atomic uint64_t unblock_asked; /* the id for which CLIENT UNBLOCK was called */
 
     char addr[SESSION_ADDR_MAX], laddr[SESSION_ADDR_MAX]; /* set once, before it is registered */
     struct bytes name, lib_name, lib_ver; /* owned; changed and read by others under the registry lock */
@@ -59,9 +76,11 @@ struct session {
     _Atomic uint64_t active_at_ms;
     _Atomic(const struct command *) last_command;
     _Atomic uint64_t commands, bytes_in, bytes_out;
+    _Atomic int32_t queued;               /* commands since MULTI, -1: no transaction is open */
     _Atomic uint32_t sub_counts[3]; /* by enum sub_kind, kept by the hub, for CLIENT LIST */
 
     struct session *next, *prev; /* registry lock */
+    struct session *next_by_id;  /* of the registry's bucket; registry lock */
     bool killed; /* registry lock: its owner is about to close it, others take it for gone */
 };
 
@@ -87,8 +106,11 @@ typedef void session_visit(struct session *s, void *ctx);
 void session_each(struct engine *e, session_visit *visit, void *ctx);
 /* The session of that id, NULL where there is none. Safe to use in its owner's thread only. */
 struct session *session_find(struct engine *e, uint64_t id);
+struct session *session_find_locked(struct engine *e, uint64_t id); /* under the registry lock */
 /* Asks the owner of session `id` to close it; false where there is none or it was asked before. Any thread. */
 bool session_kill(struct engine *e, uint64_t id);
+/* CLIENT UNBLOCK: wakes the blocked command of session `id`; false where it has none. Any thread. */
+bool session_unblock(struct engine *e, uint64_t id, enum wake_reason reason);
 size_t session_count(struct engine *e, enum door door);
 /* The registry's lock, for changing name, lib_name, lib_ver. */
 void session_lock(struct engine *e);

@@ -1,4 +1,4 @@
-/* Sorted sets: adding, removing, popping. */
+/* Sorted sets: adding and removing. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -177,86 +177,6 @@ static void cmd_zremrangebylex(struct exec *x)
     remove_span(x, z, from, to);
 }
 
-/* ---- popping ----------------------------------------------------------------------------------------------- */
-
-/* Removes up to n from one end, replying each by `reply_one`. */
-static void pop(struct exec *x, unsigned k, struct zset *z, size_t n, bool max, bool paired)
-{
-    size_t len = zset_length(z), from = max ? len - n : 0;
-    struct zset_iter it;
-    struct zset_item item;
-    zset_iter_init(&it, z, max ? len - 1 : 0, max);
-    for (size_t i = 0; i < n && zset_iter_next(&it, &item); i++) {
-        if (paired)
-            reply_array(x->reply, 2);
-        reply_bulk(x->reply, item.member);
-        reply_double(x->reply, item.score);
-    }
-    zset_remove_span(z, from, from + n);
-    zset_removed(x, k, z, max ? "zpopmax" : "zpopmin");
-}
-
-static void cmd_zpop(struct exec *x)
-{
-    int64_t count = 1;
-    bool max = x->cmd->row->name[6] == 'x', paired = x->argc == 3 && x->reply->resp >= 3;
-    struct zset *z;
-    if (x->argc > 3) {
-        reply_error(x->reply, ERROR_SYNTAX);
-        return;
-    }
-    if (x->argc == 3 && (!num_parse_int(x->argv[2], &count) || count < 0)) {
-        reply_errorf(x->reply, ERROR_OUT_OF_BOUNDS, "value is out of range, must be positive");
-        return;
-    }
-    if (!zset_write(x, 0, &z))
-        return;
-    size_t n = z ? zset_length(z) : 0;
-    n = (uint64_t)count < n ? (size_t)count : n;
-    reply_array(x->reply, paired ? n : n * 2);
-    if (n)
-        pop(x, 0, z, n, max, paired);
-}
-
-/* ZMPOP numkeys key ... MIN|MAX [COUNT n] */
-static void cmd_zmpop(struct exec *x)
-{
-    int64_t keys, count = 1;
-    if (!num_parse_int(x->argv[1], &keys) || keys < 1) {
-        reply_errorf(x->reply, ERROR_GENERIC, "numkeys should be greater than 0");
-        return;
-    }
-    int at = keys < x->argc ? (int)keys + 2 : x->argc;
-    bool max = exec_is(x, at, "MAX"), counted = exec_is(x, at + 1, "COUNT") && at + 2 < x->argc;
-    if (!max && !exec_is(x, at, "MIN")) {
-        reply_error(x->reply, ERROR_SYNTAX);
-        return;
-    }
-    if (counted && (!num_parse_int(x->argv[at + 2], &count) || count < 1)) {
-        reply_errorf(x->reply, ERROR_GENERIC, "count should be greater than 0");
-        return;
-    }
-    if (x->argc != at + 1 + 2 * counted) {
-        reply_error(x->reply, ERROR_SYNTAX);
-        return;
-    }
-    for (unsigned k = 0; k < x->nkeys; k++) {
-        struct zset *z;
-        if (!zset_write(x, k, &z))
-            return;
-        if (!z)
-            continue;
-        size_t n = zset_length(z);
-        n = (uint64_t)count < n ? (size_t)count : n;
-        reply_array(x->reply, 2);
-        reply_bulk(x->reply, x->keys[k].name);
-        reply_array(x->reply, n);
-        pop(x, k, z, n, max, true);
-        return;
-    }
-    reply_null_array(x->reply);
-}
-
 #define Z   "sortedset"
 #define G   "sorted_set"
 #define ONE "@1:0/1:"
@@ -267,13 +187,6 @@ const struct command_row zset_write_commands[] = {
      "Adds members to a sorted set or changes their scores."},
     {"zincrby", cmd_zincrby, 4, "write,denyoom,fast", Z, ONE "RW+ACCESS+UPDATE", "1.2.0", G,
      "key increment member", "Adds to a member's score."},
-    {"zmpop", cmd_zmpop, -4, "write", Z, "@1:numkeys:RW+ACCESS+DELETE", "7.0.0", G,
-     "numkeys key ... (MIN | MAX) [COUNT count]",
-     "Removes the members of lowest or highest score from the first sorted set that has any."},
-    {"zpopmax", cmd_zpop, -2, "write,fast", Z, ONE "RW+ACCESS+DELETE", "5.0.0", G, "key [count]",
-     "Removes and returns the members of highest score."},
-    {"zpopmin", cmd_zpop, -2, "write,fast", Z, ONE "RW+ACCESS+DELETE", "5.0.0", G, "key [count]",
-     "Removes and returns the members of lowest score."},
     {"zrem", cmd_zrem, -3, "write,fast", Z, ONE "RW+DELETE", "1.2.0", G, "key member ...",
      "Removes members."},
     {"zremrangebylex", cmd_zremrangebylex, 4, "write", Z, ONE "RW+DELETE", "2.8.9", G, "key min max",

@@ -23,7 +23,7 @@
 
 #include "base/bytes.h"
 #include "base/num.h"
-#include "keyspace/wheel.h"
+#include "ds/wheel.h"
 
 enum value_type {
     TYPE_STRING,

@@ -52,6 +52,11 @@ struct keyref keyspace_ref(struct keyspace *ks, struct bytes key)
     return (struct keyref){.name = key, .hash = hash, .shard = &ks->shards[shard_of(hash)]};
 }
 
+struct shard *keyspace_shards(struct keyspace *ks)
+{
+    return ks->shards;
+}
+
 /* ---- slices ---------------------------------------------------------------------------------- */
 
 struct slice *slice_new(uint64_t now_ms)

@@ -34,6 +34,7 @@ void keyspace_free(struct keyspace *ks);
 void keyspace_on_expired(struct keyspace *ks, keyspace_expired_fn *fn, void *ctx);
 struct gate *keyspace_gate(struct keyspace *ks);
 struct keyref keyspace_ref(struct keyspace *ks, struct bytes key);
+struct shard *keyspace_shards(struct keyspace *ks); /* SHARD_COUNT of them */
 
 /* ---- one key, its shard's lock held --------------------------------------------------------- */
 

@@ -1,10 +1,42 @@
-/* The gate: see shard.h. */
+/* Sets of shards, and the gate: see shard.h. */
 #include "keyspace/shard.h"
 
 #include <sched.h>
 #include <stdlib.h>
 
 #include "base/log.h"
+
+void shard_set_each(const struct shard_set *set, struct shard *shards, shard_act *act, void *ctx)
+{
+    for (uint32_t w = 0; w < SHARD_COUNT / 64; w++) {
+        for (uint64_t bits = set->bits[w]; bits; bits &= bits - 1)
+            act(&shards[w * 64 + (uint32_t)__builtin_ctzll(bits)], ctx);
+    }
+}
+
+static void lock_one(struct shard *sh, void *ctx)
+{
+    (void)ctx;
+    pthread_mutex_lock(&sh->lock);
+}
+
+static void unlock_one(struct shard *sh, void *ctx)
+{
+    (void)ctx;
+    pthread_mutex_unlock(&sh->lock);
+}
+
+void shard_set_lock(const struct shard_set *set, struct shard *shards)
+{
+    shard_set_each(set, shards, lock_one, NULL);
+}
+
+void shard_set_unlock(const struct shard_set *set, struct shard *shards)
+{
+    shard_set_each(set, shards, unlock_one, NULL);
+}
+
+/* ---- the gate --------------------------------------------------------------------------------- */
 
 void gate_init(struct gate *g)
 {

@@ -18,8 +18,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "ds/wheel.h"
 #include "keyspace/table.h"
-#include "keyspace/wheel.h"
 
 #define SHARD_BITS  8
 #define SHARD_COUNT (1 << SHARD_BITS)
@@ -32,8 +32,12 @@ struct slice {
     struct wheel inner;     /* of parts inside objects: the next field deadline of a hash */
 };
 
+struct interest_table;
+
 struct shard {
     _Alignas(64) pthread_mutex_t lock;
+    struct interest_table *interests; /* keys that somebody waits for, NULL: none; interest.h */
+    size_t waiting;                   /* blocked commands' links among them */
     struct slice *db[DB_COUNT]; /* made when first written */
     uint64_t expired_keys, expired_fields, evicted_keys; /* statistics; this lock */
 };
@@ -42,6 +46,33 @@ static inline uint32_t shard_of(uint64_t hash)
 {
     return (uint32_t)(hash >> (64 - SHARD_BITS));
 }
+
+/* A set of shards, so that each is locked once and in ascending order. */
+struct shard_set {
+    uint64_t bits[SHARD_COUNT / 64];
+};
+
+static inline void shard_set_add(struct shard_set *set, uint32_t shard)
+{
+    set->bits[shard / 64] |= (uint64_t)1 << (shard % 64);
+}
+
+/* Adds what is in `more`; true where that was new. */
+static inline bool shard_set_merge(struct shard_set *set, const struct shard_set *more)
+{
+    uint64_t fresh = 0;
+    for (int w = 0; w < SHARD_COUNT / 64; w++) {
+        fresh |= more->bits[w] & ~set->bits[w];
+        set->bits[w] |= more->bits[w];
+    }
+    return fresh != 0;
+}
+
+/* Calls act for each shard of the set, ascending; `shards` is the keyspace's array. */
+typedef void shard_act(struct shard *sh, void *ctx);
+void shard_set_each(const struct shard_set *set, struct shard *shards, shard_act *act, void *ctx);
+void shard_set_lock(const struct shard_set *set, struct shard *shards);
+void shard_set_unlock(const struct shard_set *set, struct shard *shards);
 
 /* ---- the gate ------------------------------------------------------------------------------- */
 

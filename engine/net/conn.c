@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <arpa/inet.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -84,9 +85,16 @@ void conn_open(struct loop *l, int fd, const struct protocol *protocol)
     engine_count(l->engine, COUNTER_CONNECTIONS, 1);
 }
 
+static void forget_deadline(struct conn *c)
+{
+    if (c->deadline.when_ms)
+        wheel_remove(&c->loop->deadlines, &c->deadline);
+}
+
 void conn_free(struct conn *c)
 {
     struct loop *l = c->loop;
+    forget_deadline(c);
     c->protocol->close(c);
     session_free(c->session);
     if (c->prev)
@@ -258,10 +266,63 @@ static void on_readable(struct conn *c)
     engine_count(c->loop->engine, COUNTER_BYTES_IN, (uint64_t)n);
     if (c->closing) /* what comes after an error or QUIT is not looked at */
         buf_clear(&c->in);
-    else if (!c->paused)
+    else if (!c->paused && !c->blocked)
         serve(c);
     if (!c->dead)
         check_query_limit(c);
+}
+
+/* ---- blocked commands ------------------------------------------------------------------------------- */
+
+void conn_block(struct conn *c)
+{
+    uint64_t deadline_ms = engine_wait_deadline_ms(c->session);
+    c->blocked = true;
+    if (deadline_ms)
+        wheel_add(&c->loop->deadlines, &c->deadline, deadline_ms);
+}
+
+/* An answer beats a deadline, which the engine finds out by itself. */
+void conn_wake(struct conn *c, enum wake_reason reason)
+{
+    if (!c->blocked || c->dead)
+        return;
+    if (!c->woken || reason != WAKE_RETRY)
+        c->wake_reason = reason;
+    if (c->woken)
+        return;
+    c->woken = true;
+    c->next_woken = c->loop->woken;
+    c->loop->woken = c;
+}
+
+static struct conn *conn_of_deadline(struct wheel_node *node)
+{
+    return (struct conn *)(void *)((char *)node - offsetof(struct conn, deadline));
+}
+
+static void serve_woken(struct conn *c)
+{
+    c->woken = false;
+    if (c->dead || !c->blocked || !c->protocol->wake(c, c->wake_reason))
+        return;
+    c->blocked = false;
+    forget_deadline(c);
+    conn_mark_dirty(c);
+    if (!c->closing && c->in.n)
+        serve(c);
+}
+
+void conn_serve_woken(struct loop *l)
+{
+    struct wheel_node *node;
+    while (l->deadlines.count && (node = wheel_pop_due(&l->deadlines, clock_wall_ms())))
+        conn_wake(conn_of_deadline(node), WAKE_TIMEOUT);
+    while (l->woken) {
+        struct conn *c = l->woken;
+        l->woken = c->next_woken;
+        serve_woken(c);
+    }
 }
 
 void conn_resume(struct conn *c)
@@ -292,7 +353,8 @@ void conn_sweep(struct loop *l, uint64_t now_ms)
         return;
     for (struct conn *c = l->conns; c; c = c->next) {
         uint64_t at = atomic_load_explicit(&c->session->active_at_ms, memory_order_relaxed);
-        if (now_ms > at + idle_ms && !session_subscribed(c->session) && !c->session->monitor)
+        if (now_ms > at + idle_ms && !session_subscribed(c->session) && !c->session->monitor &&
+            !c->blocked)
             conn_kill(c);
     }
 }

@@ -35,12 +35,14 @@ bool loop_init(struct loop *l, struct engine *e)
     epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, l->wake_fd, &ev);
     pthread_mutex_init(&l->lock, NULL);
     l->mailbox = mailbox_new(engine_hub(e), wake, l);
+    wheel_init(&l->deadlines, clock_wall_ms());
     return true;
 }
 
 void loop_release(struct loop *l)
 {
     mailbox_free(l->mailbox);
+    wheel_release(&l->deadlines);
     close(l->epoll_fd);
     close(l->wake_fd);
     mem_free(l->handed);
@@ -165,16 +167,28 @@ static void sweep(struct loop *l)
     conn_sweep(l, now_ms);
 }
 
+/* Until the next deadline of a blocked command, at most SLEEP_MS. */
+static int sleep_ms(const struct loop *l)
+{
+    uint64_t next = wheel_next_ms(&l->deadlines), now = next ? clock_wall_ms() : 0;
+    if (l->any_paused)
+        return PAUSED_MS;
+    if (!next || next > now + SLEEP_MS)
+        return SLEEP_MS;
+    return next > now ? (int)(next - now) : 0;
+}
+
 static void *loop_main(void *arg)
 {
     struct loop *l = arg;
     struct epoll_event events[EVENTS_MAX];
     mem_thread_register();
     while (!atomic_load_explicit(&l->stop, memory_order_relaxed)) {
-        int n = epoll_wait(l->epoll_fd, events, EVENTS_MAX, l->any_paused ? PAUSED_MS : SLEEP_MS);
+        int n = epoll_wait(l->epoll_fd, events, EVENTS_MAX, sleep_ms(l));
         for (int i = 0; i < n; i++)
             dispatch(l, &events[i]);
         resume_paused(l);
+        conn_serve_woken(l);
         sweep(l);
         flush_dirty(l);
         free_dead(l);

@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "ds/wheel.h"
 #include "engine.h"
 
 struct loop;
@@ -29,6 +30,9 @@ struct protocol {
     void (*close)(struct conn *c);
     /* What a client over maxclients is told. */
     const char *full;
+    /* The connection's blocked command has news: answers into c->out and returns true, or false where it waits
+     * on. NULL: nothing blocks in this protocol. */
+    bool (*wake)(struct conn *c, enum wake_reason reason);
 };
 
 struct conn {
@@ -45,9 +49,13 @@ struct conn {
     bool dirty;      /* on the loop's list of connections with something to write */
     bool want_write; /* EPOLLOUT is on */
     bool paused;     /* CLIENT PAUSE: input is tried again soon */
+    bool blocked;    /* its command waits for a key: input is not looked at */
+    bool woken;      /* on the loop's list of those to look at again */
+    enum wake_reason wake_reason;
+    struct wheel_node deadline; /* of the blocked command, in loop->deadlines */
     uint64_t soft_limit_since_ms; /* output above the soft limit since then; 0: it is not */
     struct conn *next, *prev;        /* all of the loop */
-    struct conn *next_dirty, *next_dead;
+    struct conn *next_dirty, *next_dead, *next_woken;
     _Atomic size_t shown_in, shown_out; /* for CLIENT LIST */
 };
 
@@ -56,7 +64,8 @@ struct loop {
     int epoll_fd, wake_fd;
     struct mailbox *mailbox;
     pthread_t thread;
-    struct conn *conns, *dirty, *dead;
+    struct conn *conns, *dirty, *dead, *woken;
+    struct wheel deadlines; /* of blocked commands */
     bool any_paused;
     struct buf spare_in, spare_out; /* lent to the connection being served */
     uint64_t swept_at_ms;
@@ -112,6 +121,12 @@ void conn_kill(struct conn *c);
 void conn_on_event(struct conn *c, uint32_t events);
 /* Runs input again after a pause. */
 void conn_resume(struct conn *c);
+/* The session's command is blocked: no input until it is answered or its deadline passes. */
+void conn_block(struct conn *c);
+/* There is news for it; looked at after this turn's events. */
+void conn_wake(struct conn *c, enum wake_reason reason);
+/* Looks at those that were woken or whose time is over. */
+void conn_serve_woken(struct loop *l);
 void conn_flush(struct conn *c);
 void conn_free(struct conn *c);
 void conn_sweep(struct loop *l, uint64_t now_ms);

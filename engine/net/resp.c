@@ -29,8 +29,15 @@ static void buffers(const struct session *s, size_t *in, size_t *out)
     *out = atomic_load_explicit(&c->shown_out, memory_order_relaxed);
 }
 
+static void wake(struct session *s, uint64_t wait_id, enum wake_reason reason)
+{
+    if (wait_id == engine_wait_id(s))
+        conn_wake(s->context, reason);
+}
+
 static const struct session_ops resp_session_ops = {
     .deliver = deliver,
+    .wake = wake,
     .close = close_session,
     .buffers = buffers,
 };
@@ -68,7 +75,20 @@ static bool is_http(struct bytes name)
            (name.n == 5 && bytes_is(name, "HOST:"));
 }
 
-/* Runs one request; false where it has to wait (CLIENT PAUSE). */
+static bool resp_wake(struct conn *c, enum wake_reason reason)
+{
+    struct resp_reply reply;
+    size_t mark = c->out.n;
+    enum reply_mode before = c->session->reply_mode;
+    resp_reply_init(&reply, &c->out, c->session->resp);
+    if (!engine_wake(c->session, reason, &reply.base))
+        return false;
+    if (before != REPLY_MODE_ON)
+        apply_reply_mode(c->session, &c->out, mark, before);
+    return true;
+}
+
+/* Runs one request; false where it has to wait for CLIENT UNPAUSE. */
 static bool run_request(struct conn *c, const struct bytes *argv, int argc)
 {
     struct session *s = c->session;
@@ -81,9 +101,14 @@ static bool run_request(struct conn *c, const struct bytes *argv, int argc)
         return true;
     }
     resp_reply_init(&reply, &c->out, s->resp);
-    if (engine_execute(s, argv, argc, &reply.base) == ENGINE_PAUSED) {
+    enum engine_result result = engine_execute(s, argv, argc, &reply.base);
+    if (__builtin_expect(result == ENGINE_PAUSED, 0)) {
         c->paused = c->loop->any_paused = true;
         return false;
+    }
+    if (__builtin_expect(result == ENGINE_BLOCKED, 0)) {
+        conn_block(c);
+        return true;
     }
     if (__builtin_expect(before != REPLY_MODE_ON || s->reply_mode != REPLY_MODE_ON, 0))
         apply_reply_mode(s, &c->out, mark, before);
@@ -106,7 +131,7 @@ static void resp_input(struct conn *c)
 {
     struct resp_parser *p = c->state;
     struct resp_limits limits = limits_of(c);
-    while (!c->dead && !c->closing) {
+    while (!c->dead && !c->closing && !c->blocked) {
         char error[96];
         limits.authenticated = c->session->authenticated;
         enum resp_result r = resp_parse(p, conn_unread(c), &limits, error, sizeof error);
@@ -139,5 +164,6 @@ const struct protocol resp_protocol = {
     .open = resp_open,
     .input = resp_input,
     .close = resp_close,
+    .wake = resp_wake,
     .full = "-ERR max number of clients reached\r\n",
 };

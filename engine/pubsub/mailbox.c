@@ -176,7 +176,7 @@ static void deliver(struct mailbox *m, struct message *msg, uint64_t place)
     }
 }
 
-/* A kill or a monitor line, for one session, which may be gone by now. */
+/* A kill, a wake-up or a monitor line, for one session, which may be gone by now. */
 static void deliver_to_one(struct mailbox *m, struct message *msg)
 {
     struct session *s = session_find(hub_engine(m->hub), msg->session_id);
@@ -184,6 +184,8 @@ static void deliver_to_one(struct mailbox *m, struct message *msg)
         return;
     if (msg->kind == MESSAGE_KILL)
         s->ops->close(s);
+    else if (msg->kind == MESSAGE_WAKE)
+        s->ops->wake(s, msg->wait_id, (enum wake_reason)msg->reason);
     else if (s->monitor) /* it may have been reset since */
         s->ops->deliver(s, msg);
 }

@@ -33,7 +33,7 @@ enum sub_kind { SUB_CHANNEL, SUB_PATTERN, SUB_SHARD, SUB_KINDS };
 /* Formats a message is encoded in, each at most once. */
 enum message_format { MESSAGE_RESP2, MESSAGE_RESP3, MESSAGE_WS_JSON, MESSAGE_FORMATS };
 
-enum message_kind { MESSAGE_PUBLISHED, MESSAGE_KILL, MESSAGE_MONITOR };
+enum message_kind { MESSAGE_PUBLISHED, MESSAGE_KILL, MESSAGE_MONITOR, MESSAGE_WAKE };
 
 struct message {
     _Atomic uint32_t refs;
@@ -41,7 +41,9 @@ struct message {
     enum sub_kind via;                   /* which kind of subscription it matched */
     struct bytes channel, pattern, data; /* inside this allocation; pattern for SUB_PATTERN */
     uint64_t published_at_ms;
-    uint64_t session_id; /* MESSAGE_KILL, MESSAGE_MONITOR: for whom */
+    uint64_t session_id; /* all but MESSAGE_PUBLISHED: for whom */
+    uint64_t wait_id;    /* MESSAGE_WAKE: which blocked command */
+    int reason;          /* MESSAGE_WAKE: enum wake_reason */
     _Atomic(struct buf *) encoded[MESSAGE_FORMATS];
 };
 

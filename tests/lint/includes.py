@@ -22,7 +22,7 @@ ROOMS = {
     "engine/persist": BELOW + ["engine/commands/", "engine/internal.h"],
     # internal.h is the engine's state as its commands see it; it brings engine.h and config.h.
     "engine/commands": BELOW + ["engine/pubsub/", "engine/internal.h", "engine/engine.h", "engine/config.h"],
-    "engine/net": BELOW[:1] + ["engine/commands/", "engine/pubsub/", "engine/engine.h", "engine/config.h"],
+    "engine/net": BELOW[:2] + ["engine/commands/", "engine/pubsub/", "engine/engine.h", "engine/config.h"],
     "engine": BELOW + ["engine/pubsub/", "engine/commands/", "engine/persist/"],
     "http": ["engine/engine.h"],
     # The JSON, arena and base64 of the HTTP door, which knows nothing of this one.

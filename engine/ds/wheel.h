@@ -14,8 +14,8 @@
  * Complexity: add and remove O(1); advancing costs O(1) a due node plus at most 7 cascades a node in
  * its life. Memory: 8 to 16 bytes a node here and 16 in its owner; levels are made when first used.
  * Thread rule: the owner holds the shard's lock. The node's memory is the owner's. */
-#ifndef ATRIUM_KEYSPACE_WHEEL_H
-#define ATRIUM_KEYSPACE_WHEEL_H
+#ifndef ATRIUM_DS_WHEEL_H
+#define ATRIUM_DS_WHEEL_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-#include "keyspace/wheel.h"
+#include "ds/wheel.h"
 
 #include <assert.h>
 

@@ -1,5 +1,5 @@
 /* The timing wheel against a sorted look through an array of deadlines. */
-#include "keyspace/wheel.h"
+#include "ds/wheel.h"
 
 #include "base/rng.h"
 #include "tests/unit/suites.h"
@@ -77,7 +77,7 @@ END_TEST
 
 Suite *suite_wheel(void)
 {
-    Suite *s = suite_create("keyspace/wheel");
+    Suite *s = suite_create("ds/wheel");
     TCase *t = tcase_create("wheel");
     tcase_set_timeout(t, 60);
     tcase_add_test(t, deadlines_come_due_exactly);
