@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <malloc.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -66,6 +68,38 @@ void *mem_alloc_aligned(size_t align, size_t n)
 void mem_free(void *p)
 {
     free(p);
+}
+
+#define CACHE_LINE 64
+
+static _Atomic size_t pages_bytes; /* of mem_alloc_pages, straight from the system */
+
+static size_t whole_pages(size_t n)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    return (n + page - 1) / page * page;
+}
+
+void *mem_alloc_pages(size_t n)
+{
+    if (n < MEM_PAGES_MIN)
+        return memset(mem_alloc_aligned(CACHE_LINE, n), 0, n);
+    size_t bytes = whole_pages(n);
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED)
+        mem_exhausted(n);
+    atomic_fetch_add_explicit(&pages_bytes, bytes, memory_order_relaxed);
+    return p;
+}
+
+void mem_free_pages(void *p, size_t n)
+{
+    if (n < MEM_PAGES_MIN || !p) {
+        mem_free(p);
+        return;
+    }
+    munmap(p, whole_pages(n));
+    atomic_fetch_sub_explicit(&pages_bytes, whole_pages(n), memory_order_relaxed);
 }
 
 size_t mem_usable(const void *p)
@@ -190,7 +224,7 @@ void mem_purge(void)
 
 size_t mem_used_bytes(void)
 {
-    size_t now = used_now();
+    size_t now = used_now() + atomic_load_explicit(&pages_bytes, memory_order_relaxed);
     size_t peak = atomic_load_explicit(&peak_bytes, memory_order_relaxed);
     while (now > peak && !atomic_compare_exchange_weak(&peak_bytes, &peak, now))
         ;

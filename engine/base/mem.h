@@ -21,6 +21,11 @@ void *mem_try_alloc(size_t n) __attribute__((malloc, alloc_size(1)));
 /* Aligned to `align`, a power of two; free with mem_free. */
 void *mem_alloc_aligned(size_t align, size_t n) __attribute__((malloc, alloc_size(2)));
 void mem_free(void *p);
+/* Zeroed and aligned to a cache line, for the arrays of tables: from MEM_PAGES_MIN on straight from the system, since
+ * the allocator would add a page to each. Free with mem_free_pages and the same n. */
+#define MEM_PAGES_MIN (16 * 1024)
+void *mem_alloc_pages(size_t n) __attribute__((malloc, alloc_size(1)));
+void mem_free_pages(void *p, size_t n);
 /* What the allocator really set aside for p. */
 size_t mem_usable(const void *p);
 

@@ -36,9 +36,14 @@ static uint32_t after(const struct table_array *a, uint32_t b)
 static struct table_array array_new(uint32_t n)
 {
     struct table_array a = {.n = n};
-    a.bucket = mem_alloc_aligned(sizeof *a.bucket, n * sizeof *a.bucket);
-    memset(a.bucket, 0, n * sizeof *a.bucket);
+    a.bucket = mem_alloc_pages(n * sizeof *a.bucket);
     return a;
+}
+
+static void array_free(struct table_array *a)
+{
+    mem_free_pages(a->bucket, a->n * sizeof *a->bucket);
+    *a = (struct table_array){0};
 }
 
 void table_init(struct table *t)
@@ -48,8 +53,8 @@ void table_init(struct table *t)
 
 void table_release(struct table *t)
 {
-    mem_free(t->now.bucket);
-    mem_free(t->old.bucket);
+    array_free(&t->now);
+    array_free(&t->old);
     table_init(t);
 }
 
@@ -184,8 +189,7 @@ static void move_some(struct table *t, uint32_t buckets)
             b->tag[i] = 0;
         }
         if (++t->moved == t->old.n) {
-            mem_free(t->old.bucket);
-            t->old = (struct table_array){0};
+            array_free(&t->old);
         }
     }
     if (t->old.bucket) {
