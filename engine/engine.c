@@ -209,7 +209,7 @@ void engine_notify(struct engine *e, unsigned db, uint32_t event_class, const ch
 
 bool engine_parse_notify(struct bytes letters, uint32_t *classes)
 {
-    static const char known[] = "g$lshzxetmdnKE"; /* in the order of enum event_class */
+    static const char known[] = "g$lshzxetmdnKEoc"; /* in the order of enum event_class */
     uint32_t all = EVENT_GENERIC | EVENT_STRING | EVENT_LIST | EVENT_SET | EVENT_HASH | EVENT_ZSET |
                    EVENT_EXPIRED | EVENT_EVICTED | EVENT_STREAM | EVENT_MODULE;
     uint32_t out = 0;

@@ -2,6 +2,8 @@
  * strings, numbers (by their text) or {"b64":"..."}. What changes the connection's mode or blocks
  * is refused before it runs, and so is a whole pipeline that has such a command or a malformed one.
  */
+#include "http/commands.h"
+
 #include "http/call.h"
 #include "http/problem.h"
 #include "http/resources.h"
@@ -22,13 +24,13 @@ static const struct command *find_command(struct request *r)
     return c;
 }
 
-static bool is_allowed(const struct command *c)
+static bool is_allowed(const struct command *c, bool in_transaction)
 {
-    return !c || !(c->flags & (CMD_STATEFUL | CMD_BLOCKING));
+    uint32_t refused = in_transaction ? CMD_STATEFUL : CMD_STATEFUL | CMD_BLOCKING;
+    return !c || !(c->flags & refused);
 }
 
-/* Puts the array's items together as a command. False: answered. */
-static bool take_command(struct request *r, const cJSON *array)
+bool commands_take(struct request *r, const cJSON *array, bool in_transaction)
 {
     struct bytes arg;
     r->argc = 0;
@@ -44,7 +46,7 @@ static bool take_command(struct request *r, const cJSON *array)
         call_arg(r, arg);
     }
     const struct command *c = find_command(r);
-    if (is_allowed(c))
+    if (is_allowed(c, in_transaction))
         return true;
     problem(r, "command-not-allowed", "%s has no meaning in a single request", c->row->name);
     return false;
@@ -52,7 +54,7 @@ static bool take_command(struct request *r, const cJSON *array)
 
 static void run_command(struct request *r)
 {
-    if (!request_json(r, true) || !take_command(r, r->json) || !call_run(r))
+    if (!request_json(r, true) || !commands_take(r, r->json, false) || !call_run(r))
         return;
     struct json_writer *w = answer_json(r, 200);
     json_open_object(w);
@@ -80,7 +82,7 @@ static void run_all(struct request *r)
     json_open_array(w);
     engine_batch_begin(r->worker->engine);
     for (const cJSON *item = r->json->child; item; item = item->next) {
-        take_command(r, item);
+        commands_take(r, item, false);
         const struct reply_node *node = call_try(r);
         if (!node)
             break;
@@ -100,7 +102,7 @@ static void run_pipeline(struct request *r)
         return;
     }
     for (const cJSON *item = r->json->child; item; item = item->next)
-        if (!take_command(r, item))
+        if (!commands_take(r, item, false))
             return;
     run_all(r);
 }

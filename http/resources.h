@@ -15,6 +15,7 @@
     X(leaderboards_routes)                                                                         \
     X(leaderboard_members_routes)                                                                  \
     X(commands_routes)                                                                             \
+    X(transactions_routes)                                                                         \
     X(channels_routes)                                                                             \
     X(health_routes)                                                                               \
     X(pages_routes)                                                                                \

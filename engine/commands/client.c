@@ -29,7 +29,7 @@ static void describe_flags(const struct session *s, struct buf *out)
         buf_add_char(out, 'P');
     if (atomic_load(&s->queued) >= 0)
         buf_add_char(out, 'x');
-    if (atomic_load(&s->waiting))
+    if (session_waits(s))
         buf_add_char(out, 'b');
     if (s->no_evict)
         buf_add_char(out, 'e');

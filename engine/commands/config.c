@@ -125,7 +125,7 @@ static void cmd_config_set(struct exec *x)
     for (i = 2; ok && i < x->argc; i += 2) {
         ok = config_check(c, x->argv[i], x->argv[i + 1], true, &error);
         if (ok && !check_events(x, i, &classes, &given)) {
-            buf_printf(&error, "notify-keyspace-events: Invalid event class character. Use 'Ag$lshzxeKEtmdn'.");
+            buf_printf(&error, "notify-keyspace-events: Invalid event class character. Use 'Ag$lshzxeKEtmdnoc'.");
             ok = false;
         }
         if (!ok)

@@ -91,7 +91,10 @@ static bool present_float(struct exec *x, struct entry **e, long double *v)
 static struct bytes store_float(struct exec *x, struct entry *e, long double v, char *text)
 {
     struct bytes s = bytes_of(text, num_format_long_double(text, v));
-    exec_set_string(x, 0, s, 0, e != NULL);
+    if (e)
+        exec_edit_string(x, 0, s);
+    else
+        exec_set_string(x, 0, s, 0, false);
     return s;
 }
 

@@ -267,7 +267,8 @@ static bool admit(struct session *s, const struct command *cmd, int argc, struct
         reply_error(r, ERROR_NOAUTH);
         return false;
     }
-    if (cmd->flags & CMD_STATEFUL && (s->door == DOOR_HTTP || s->door == DOOR_WEBSOCKET)) {
+    if (cmd->flags & CMD_STATEFUL && (s->door == DOOR_HTTP || s->door == DOOR_WEBSOCKET) &&
+        !(s->composing && strcmp(cmd->row->group, "transactions") == 0)) {
         reply_errorf(r, ERROR_NOT_ALLOWED, "'%s' changes the connection's mode: not at this door",
                      cmd->row->name);
         return false;

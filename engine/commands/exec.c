@@ -65,8 +65,28 @@ bool exec_peek_object(struct exec *x, unsigned k, enum value_type type, void **o
 
 /* ---- changing -------------------------------------------------------------------------------- */
 
+void exec_announce_overwritten(struct exec *x, unsigned k, enum value_type before, enum value_type after)
+{
+    exec_event(x, k, EVENT_OVERWRITTEN, "overwritten");
+    if (before != after)
+        exec_event(x, k, EVENT_TYPE_CHANGED, "type_changed");
+}
+
+void exec_announce(struct exec *x, unsigned db, unsigned k, enum value_type type)
+{
+    uint32_t asked = atomic_load_explicit(&x->engine->notify, memory_order_relaxed);
+    if (__builtin_expect((asked & (EVENT_NEW | EVENT_OVERWRITTEN | EVENT_TYPE_CHANGED)) == 0, 1))
+        return;
+    const struct entry *e = keyspace_find_locked(x->ks, db, &x->keys[k], x->now_ms);
+    if (e)
+        exec_announce_overwritten(x, k, (enum value_type)e->type, type);
+    else
+        engine_notify(x->engine, db, EVENT_NEW, "new", x->keys[k].name);
+}
+
 struct entry *exec_put_object(struct exec *x, unsigned k, enum value_type type, void *object)
 {
+    exec_announce(x, x->db, k, type);
     struct entry *e = entry_new_object(x->keys[k].name, type, object, 0);
     keyspace_put_locked(x->ks, x->db, &x->keys[k], e, 0);
     return e;
@@ -75,8 +95,16 @@ struct entry *exec_put_object(struct exec *x, unsigned k, enum value_type type, 
 struct entry *exec_set_string(struct exec *x, unsigned k, struct bytes value, uint64_t deadline_ms,
                               bool keep_ttl)
 {
+    exec_announce(x, x->db, k, TYPE_STRING);
     struct entry *e =
         keyspace_set_string_locked(x->ks, x->db, &x->keys[k], value, deadline_ms, keep_ttl);
+    e->access = (uint32_t)(x->now_ms / 1000);
+    return e;
+}
+
+struct entry *exec_edit_string(struct exec *x, unsigned k, struct bytes value)
+{
+    struct entry *e = keyspace_set_string_locked(x->ks, x->db, &x->keys[k], value, 0, true);
     e->access = (uint32_t)(x->now_ms / 1000);
     return e;
 }

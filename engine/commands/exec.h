@@ -34,6 +34,8 @@ enum event_class {
     EVENT_NEW = 1 << 11,     /* n */
     EVENT_KEYSPACE = 1 << 12, /* K */
     EVENT_KEYEVENT = 1 << 13, /* E */
+    EVENT_OVERWRITTEN = 1 << 14, /* o */
+    EVENT_TYPE_CHANGED = 1 << 15, /* c */
 };
 
 #define EXEC_INLINE_KEYS 8
@@ -79,6 +81,8 @@ struct entry *exec_put_object(struct exec *x, unsigned k, enum value_type type, 
 /* SET: string value and deadline (0: none) in one step. */
 struct entry *exec_set_string(struct exec *x, unsigned k, struct bytes value, uint64_t deadline_ms,
                               bool keep_ttl);
+/* The value alone, the deadline stays: the result of an edit (INCRBYFLOAT), which does not count as overwriting. */
+struct entry *exec_edit_string(struct exec *x, unsigned k, struct bytes value);
 bool exec_delete(struct exec *x, unsigned k);
 /* After elements were removed from the object: deletes the key where it is empty, with the "del"
  * event; true where it was. */
@@ -87,6 +91,11 @@ bool exec_delete_if_empty(struct exec *x, unsigned k, struct entry *e);
 /* Tells that key k was changed: watchers, statistics, log, and the event of that class and name. Once
  * for each key and event, after the change. */
 void exec_changed(struct exec *x, unsigned k, enum event_class cls, const char *event);
+/* What putting a value of that type under key k of database db replaces: the events "new", or "overwritten" and
+ * "type_changed". Before the put; exec_put_object and exec_set_string call it themselves. */
+void exec_announce(struct exec *x, unsigned db, unsigned k, enum value_type type);
+/* The last two, for a key that held an entry of type `before`. */
+void exec_announce_overwritten(struct exec *x, unsigned k, enum value_type before, enum value_type after);
 /* An event without a change of the value (a key was deleted as a by-product etc.). */
 void exec_event(struct exec *x, unsigned k, enum event_class cls, const char *event);
 

@@ -2,7 +2,7 @@
  * iteration in scan.c. */
 #include "commands/generic.h"
 
-#include "engine.h"
+#include "internal.h"
 
 struct entry *generic_look(struct exec *x, unsigned k)
 {
@@ -105,6 +105,7 @@ static void relocate(struct exec *x, unsigned from, unsigned db, unsigned to)
 {
     uint64_t deadline_ms = 0;
     const struct keyref *target = &x->keys[to];
+    engine_notify(x->engine, db, EVENT_NEW, "new", target->name);
     struct entry *e = keyspace_take_locked(x->ks, x->db, &x->keys[from], &deadline_ms);
     if (from != to)
         e = entry_rebuild(e, target->name, room_of(e));
@@ -125,10 +126,13 @@ static void rename_key(struct exec *x, bool only_new, bool *renamed)
     *renamed = true;
     if (same)
         return;
-    exec_peek(x, 1); /* one past its deadline expires, it is not overwritten */
+    const struct entry *old = exec_peek(x, 1); /* one past its deadline expires, it is not overwritten */
+    int before = old ? old->type : -1;
     relocate(x, 0, x->db, 1);
     exec_changed(x, 0, EVENT_GENERIC, "rename_from");
     exec_changed(x, 1, EVENT_GENERIC, "rename_to");
+    if (before >= 0)
+        exec_announce_overwritten(x, 1, (enum value_type)before, (enum value_type)exec_peek(x, 1)->type);
 }
 
 static void cmd_rename(struct exec *x)
@@ -217,14 +221,22 @@ static void cmd_copy(struct exec *x)
         return;
     }
     const struct entry *e = exec_read(x, 0);
-    bool there = keyspace_find_locked(x->ks, db, target, x->now_ms) != NULL;
-    if (!e || (there && !replace)) {
+    const struct entry *old = keyspace_find_locked(x->ks, db, target, x->now_ms);
+    int before = old ? old->type : -1;
+    if (!e || (old && !replace)) {
         reply_int(x->reply, 0);
         return;
     }
     struct entry *copy = duplicate(e, target->name);
+    engine_notify(x->engine, db, EVENT_NEW, "new", target->name);
     keyspace_put_locked(x->ks, db, target, copy, entry_deadline_ms(e));
     changed_in(x, db, 1, "copy_to");
+    if (before >= 0) {
+        unsigned own = x->db;
+        x->db = db;
+        exec_announce_overwritten(x, 1, (enum value_type)before, (enum value_type)e->type);
+        x->db = own;
+    }
     reply_int(x->reply, 1);
 }
 

@@ -310,7 +310,7 @@ static void store_count(struct exec *x, struct entry *e, uint64_t v)
     if (width > n)
         memset(text + n, ' ', width - n);
     uint32_t flags = entry_client_flags(e);
-    e = exec_set_string(x, 0, bytes_of(text, width > n ? width : n), 0, true);
+    e = exec_edit_string(x, 0, bytes_of(text, width > n ? width : n));
     keyspace_set_client_flags_locked(x->ks, x->db, &x->keys[0], e, flags);
 }
 

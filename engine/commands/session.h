@@ -64,6 +64,7 @@ struct session {
     _Atomic bool monitor;
     enum reply_mode reply_mode;
     struct subscriptions *subs; /* pubsub's; NULL where there are none */
+    bool composing;             /* a door without MULTI of its client's makes a transaction by itself */
     struct transaction *tx;     /* MULTI and WATCH, commands/transaction.h; NULL until used */
     struct waiter *waiter;      /* the blocked command, commands/wait.h; NULL: none */
     _Atomic uint64_t waiting;       /* its id while it has no answer, 0: none */
@@ -109,6 +110,8 @@ struct session *session_find(struct engine *e, uint64_t id);
 struct session *session_find_locked(struct engine *e, uint64_t id); /* under the registry lock */
 /* Asks the owner of session `id` to close it; false where there is none or it was asked before. Any thread. */
 bool session_kill(struct engine *e, uint64_t id);
+/* Is its command blocked, and was not asked to give up? Any thread that may look at the session. */
+bool session_waits(const struct session *s);
 /* CLIENT UNBLOCK: wakes the blocked command of session `id`; false where it has none. Any thread. */
 bool session_unblock(struct engine *e, uint64_t id, enum wake_reason reason);
 size_t session_count(struct engine *e, enum door door);

@@ -97,7 +97,7 @@ bool transaction_take(struct session *s, const struct command *cmd, const struct
 
 static bool any_flag(const struct session *s, uint32_t flags)
 {
-    for (size_t i = 0; transaction_open(s) && i < s->tx->n; i++) {
+    for (size_t i = 0; transaction_open(s) && !s->tx->spoilt && i < s->tx->n; i++) {
         if (s->tx->queue[i].cmd->flags & flags)
             return true;
     }

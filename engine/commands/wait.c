@@ -243,7 +243,7 @@ static bool worth_a_try(struct engine *e, const struct interest *in, const struc
 {
     struct keyref k = {.name = interest_key(in), .hash = in->hash, .shard = in->shard};
     const struct entry *found = keyspace_find_locked(e->ks, in->db, &k, clock_wall_ms());
-    return w->on_loss || (found && found->type == w->type);
+    return session_waits(w->session) && (w->on_loss || (found && found->type == w->type));
 }
 
 /* Nothing but this loop takes links out while the locks are held, so the next one stays. */
@@ -356,6 +356,12 @@ uint64_t engine_wait_id(const struct session *s)
 uint64_t engine_wait_deadline_ms(const struct session *s)
 {
     return s->waiter ? s->waiter->deadline_ms : 0;
+}
+
+bool session_waits(const struct session *s)
+{
+    uint64_t id = atomic_load_explicit(&s->waiting, memory_order_acquire);
+    return id && atomic_load_explicit(&s->unblock_asked, memory_order_acquire) != id;
 }
 
 bool session_unblock(struct engine *e, uint64_t id, enum wake_reason reason)

@@ -24,6 +24,7 @@ import raw
 import resp
 import servers
 import tables
+import waiting
 from connection import Closed, Connection
 from families import FAMILIES
 from lockstep import EPOCH, PSEUDO, Difference, Lockstep, Pair, with_companions
@@ -38,6 +39,7 @@ PARTS = {
     "commands": cases.command_rows,
     "password": cases.with_password,
     "events": cases.keyspace_events,
+    "waiting": waiting.run,
 }
 
 

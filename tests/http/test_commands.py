@@ -69,3 +69,39 @@ def test_publishing(door):
     equal(resp.reply(), [b"message", b"chat:room/1", b"hi \0 there"])
     resp.close()
     equal(door.request("POST", "/v1/channels/nobody/messages", b"").json["receivers"], 0)
+
+
+def test_a_transaction(door):
+    body = door.post("/v1/transactions", {"commands": [["SET", "k", "5"], ["INCR", "k"], ["HGET", "k", "f"], ["GET", "k"]]}).json
+    equal(body["results"][:2] + body["results"][3:], [{"result": "OK"}, {"result": 6}, {"result": "6"}])
+    equal(body["results"][2]["error"]["code"], "wrong-type")
+    equal(door.post("/v1/transactions", {"commands": []}).json, {"results": []})
+    equal(door.post("/v1/transactions", {"commands": [["BZPOPMIN", "none", "0"]]}).json, {"results": [{"result": None}]})
+
+
+def test_a_transaction_that_is_refused_runs_nothing(door):
+    body = problem(door.post("/v1/transactions", {"commands": [["SET", "k", "1"], ["GET"], ["NOPE", "x"]]}), 400, "tx-rejected")
+    equal([(e["index"], e["error"]["code"]) for e in body["errors"]], [(1, "bad-arguments"), (2, "unknown-command")])
+    for commands in ([["SET", "k", "1"], ["MULTI"]], [["SET", "k", "1"], ["SUBSCRIBE", "c"]]):
+        problem(door.post("/v1/transactions", {"commands": commands}), 400, "command-not-allowed")
+    for body in ({}, [], {"commands": 5}, {"commands": [5]}, {"commands": [["SET", "k", "1"], []]},
+                 {"commands": [], "watch": 5}, {"commands": [], "watch": [{"key": "k"}]}, {"commands": [], "watch": [{"etag": "x"}]}):
+        problem(door.post("/v1/transactions", body), 400, "bad-arguments")
+    problem(door.post("/v1/transactions", {"commands": [["PING"]] * 10001}), 413, "too-large")
+    equal(door.command("EXISTS", "k"), 0)
+    equal(door.post("/v1/transactions", {"commands": [["SET", "k", "1"]]}).json, {"results": [{"result": "OK"}]})
+
+
+def test_a_transaction_watches_etags(door):
+    door.put("/v1/keys/k", b"v")
+    etag = door.get("/v1/keys/k").headers["ETag"]
+    for tag in (etag, etag.strip('"')):
+        equal(door.post("/v1/transactions", {"watch": [{"key": "k", "etag": tag}], "commands": [["GET", "k"]]}).json,
+              {"results": [{"result": "v"}]})
+    equal(door.post("/v1/transactions", {"watch": [{"key": "none", "etag": None}], "commands": [["SET", "k", "w"]]}).json,
+          {"results": [{"result": "OK"}]})
+    for watch in ([{"key": "k", "etag": etag}], [{"key": "k", "etag": None}], [{"key": "none", "etag": etag}]):
+        problem(door.post("/v1/transactions", {"watch": watch, "commands": [["SET", "k", "lost"]]}), 412, "watch-failed")
+    equal(door.command("GET", "k"), "w")
+    door.command("ZADD", "z", 1, "m")
+    problem(door.post("/v1/transactions", {"watch": [{"key": "z", "etag": etag}], "commands": []}), 409, "wrong-type")
