@@ -18,26 +18,6 @@ const struct directive directives[CONFIG_COUNT] = {
 
 /* ---- text to value ------------------------------------------------------------------------------------- */
 
-/* Sizes as Redis takes them: 1k is 1000, 1kb is 1024, and so on. */
-static bool parse_size(struct bytes s, int64_t *out)
-{
-    static const struct {
-        const char *suffix;
-        int64_t factor;
-    } units[] = {{"gb", (int64_t)1 << 30}, {"mb", 1 << 20}, {"kb", 1 << 10},
-                 {"g", 1000000000},        {"m", 1000000},  {"k", 1000},     {"b", 1}};
-    int64_t v, factor = 1;
-    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
-        size_t n = strlen(units[i].suffix);
-        if (s.n > n && bytes_is(bytes_of(s.p + s.n - n, n), units[i].suffix)) {
-            factor = units[i].factor;
-            s.n -= n;
-            break;
-        }
-    }
-    return num_parse_int(s, &v) && !__builtin_mul_overflow(v, factor, out);
-}
-
 /* The words of an enumeration stand in the help, after the colon. */
 static const char *enum_words(const struct directive *d)
 {
@@ -91,13 +71,18 @@ static bool parse_number(const struct directive *d, struct bytes value, int64_t 
             return true;
         buf_printf(error, "%s: argument(s) must be one of the following: %s", d->name, enum_words(d));
         return false;
+    case KIND_EVENTS:
+        if (config_parse_events(value, v))
+            return true;
+        buf_printf(error, "%s: Invalid event class character. Use 'Ag$lshzxeKEtmdnoc'.", d->name);
+        return false;
     case KIND_OCTAL:
         if (parse_octal(value, v))
             break;
         buf_printf(error, "%s: argument couldn't be parsed as an octal number", d->name);
         return false;
     case KIND_BYTES:
-        if (parse_size(value, v))
+        if (config_parse_size(value, v))
             break;
         buf_printf(error, "%s: argument must be a memory value", d->name);
         return false;
@@ -129,6 +114,17 @@ int config_lookup(struct bytes name)
     return -1;
 }
 
+/* The limits that the text makes of the present ones. */
+static bool parse_limits(const struct config *c, const struct directive *d, struct bytes value,
+                         struct output_limit limits[OUTPUT_CLASSES], struct buf *error)
+{
+    config_limits(c, limits);
+    const char *wrong = config_parse_limits(value, limits);
+    if (wrong)
+        buf_printf(error, "%s: %s", d->name, wrong);
+    return !wrong;
+}
+
 static void set_string(struct config *c, int id, struct bytes value)
 {
     pthread_mutex_lock(&c->lock);
@@ -148,7 +144,7 @@ static void apply(int id, int64_t v)
 }
 
 /* The directive's index where the value is right, with a number's value in *v; else -1. */
-static int check(struct bytes name, struct bytes value, bool running, int64_t *v, struct buf *error)
+static int check(const struct config *c, struct bytes name, struct bytes value, bool running, int64_t *v, struct buf *error)
 {
     int id = config_lookup(name);
     if (id < 0) {
@@ -168,26 +164,33 @@ static int check(struct bytes name, struct bytes value, bool running, int64_t *v
         buf_printf(error, "%s: argument must be \"\", as nothing is written to disk", d->name);
         return -1;
     }
-    return d->kind == KIND_STRING || parse_number(d, value, v, error) ? id : -1;
+    struct output_limit ignored[OUTPUT_CLASSES];
+    bool right = d->kind == KIND_STRING   ? true
+                 : d->kind == KIND_LIMITS ? parse_limits(c, d, value, ignored, error)
+                                          : parse_number(d, value, v, error);
+    return right ? id : -1;
 }
 
 bool config_check(const struct config *c, struct bytes name, struct bytes value, bool running,
                   struct buf *error)
 {
     int64_t v;
-    (void)c;
-    return check(name, value, running, &v, error) >= 0;
+    return check(c, name, value, running, &v, error) >= 0;
 }
 
 bool config_set(struct config *c, struct bytes name, struct bytes value, bool running,
                 struct buf *error)
 {
     int64_t v = 0;
-    int id = check(name, value, running, &v, error);
+    int id = check(c, name, value, running, &v, error);
     if (id < 0)
         return false;
+    struct output_limit limits[OUTPUT_CLASSES];
     if (directives[id].kind == KIND_STRING) {
         set_string(c, id, value);
+    } else if (directives[id].kind == KIND_LIMITS) {
+        parse_limits(c, &directives[id], value, limits, error);
+        config_set_limits(c, limits);
     } else {
         atomic_store(&c->numbers[id], v);
         apply(id, v);
@@ -261,6 +264,10 @@ void config_text(const struct config *c, int id, struct buf *out)
         buf_add_str(out, config_int(c, (enum config_id)id) ? "yes" : "no");
     else if (d->kind == KIND_ENUM)
         enum_word(d, config_int(c, (enum config_id)id), out);
+    else if (d->kind == KIND_LIMITS)
+        config_write_limits(c, out);
+    else if (d->kind == KIND_EVENTS)
+        config_write_events(config_int(c, (enum config_id)id), out);
     else if (d->kind == KIND_OCTAL)
         buf_printf(out, "%llo", (unsigned long long)config_int(c, (enum config_id)id));
     else

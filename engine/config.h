@@ -19,6 +19,13 @@ enum config_id {
 
 struct config;
 
+/* client-output-buffer-limit: what may wait for a client of a class. 0: no limit. */
+enum output_class { OUTPUT_NORMAL, OUTPUT_REPLICA, OUTPUT_PUBSUB, OUTPUT_CLASSES };
+struct output_limit {
+    int64_t hard_bytes, soft_bytes; /* closed at once / where it lasts for soft_seconds */
+    int64_t soft_seconds;
+};
+
 /* All directives at their defaults. */
 struct config *config_new(void);
 void config_free(struct config *c);
@@ -50,6 +57,8 @@ int64_t config_int(const struct config *c, enum config_id id);
 void config_string(const struct config *c, enum config_id id, struct buf *out);
 /* Is it the empty string? Without the lock. */
 bool config_is_empty(const struct config *c, enum config_id id);
+
+struct output_limit config_output_limit(const struct config *c, enum output_class class);
 
 /* CONFIG GET: visits every directive whose name matches the glob. */
 typedef void config_visit(const char *name, struct bytes value, void *ctx);

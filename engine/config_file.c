@@ -217,12 +217,19 @@ static void quote(struct bytes value, struct buf *out)
 
 static void write_directive(const struct config *c, int id, struct buf *out)
 {
+    const struct directive *d = &directives[id];
     struct buf text;
+    if (d->kind == KIND_LIMITS) {
+        config_rewrite_limits(c, d, out);
+        return;
+    }
     buf_init(&text);
     config_text(c, id, &text);
-    buf_printf(out, "%s ", directives[id].name);
-    if (directives[id].kind == KIND_STRING)
+    buf_printf(out, "%s ", d->name);
+    if (d->kind == KIND_STRING || d->kind == KIND_EVENTS)
         quote(buf_bytes(&text), out);
+    else if (d->kind == KIND_BYTES)
+        config_write_size(config_int(c, (enum config_id)id), out);
     else
         buf_add_bytes(out, buf_bytes(&text));
     buf_add_char(out, '\n');

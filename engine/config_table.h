@@ -1,5 +1,6 @@
 /* X(id, name, kind, default, min, max, flags, help): included by config.h and config.c.
- * kind: INT, OCTAL, BYTES (takes kb, mb, gb), BOOL (yes/no), STRING, or ENUM (the words stand in the help after the colon).
+ * kind: INT, OCTAL, BYTES (takes kb, mb, gb), BOOL (yes/no), STRING, ENUM (the words stand in the help after the
+ * colon), or LIMITS and EVENTS (config_forms.c).
  * flags: FIXED (not by CONFIG SET), SECRET (never shown in a log or INFO), 0. */
 X(PORT, "port", INT, "6379", 0, 65535, FIXED, "RESP port; 0 shuts the door")
 X(MEMCACHED_PORT, "memcached-port", INT, "11211", 0, 65535, FIXED, "memcached port; 0 shuts the door")
@@ -22,13 +23,12 @@ X(PROTO_MAX_BULK_LEN, "proto-max-bulk-len", BYTES, "512mb", 1048576, INT64_MAX, 
 X(CLIENT_QUERY_BUFFER_LIMIT, "client-query-buffer-limit", BYTES, "1gb", 1048576, INT64_MAX, 0, "longest unread input of a client")
 X(MAX_ARGUMENTS, "max-arguments", INT, "1048576", 16, 2147483647, 0, "arguments of one command at most")
 X(HTTP_MAX_BODY, "http-max-body", BYTES, "64mb", 1024, INT64_MAX, 0, "longest body of an HTTP request")
-X(OUTPUT_NORMAL_LIMIT, "client-output-buffer-limit-normal", BYTES, "0", 0, INT64_MAX, 0, "bytes waiting for a client at most; 0: no limit")
-X(OUTPUT_PUBSUB_LIMIT, "client-output-buffer-limit-pubsub", BYTES, "32mb", 0, INT64_MAX, 0, "the same for subscribers")
+X(OUTPUT_LIMIT, "client-output-buffer-limit", LIMITS, "normal 0 0 0 slave 256mb 64mb 60 pubsub 32mb 8mb 60", 0, 0, 0, "bytes waiting for a client at most: class hard soft seconds ...")
 X(LOGLEVEL, "loglevel", ENUM, "notice", 0, 0, 0, "least level that is logged: debug verbose notice warning nothing")
 X(LOG_FORMAT, "log-format", ENUM, "text", 0, 0, 0, "log lines: text json")
 X(SLOWLOG_SLOWER_THAN, "slowlog-log-slower-than", INT, "10000", -1, INT64_MAX, 0, "microseconds; -1: off")
 X(SLOWLOG_MAX_LEN, "slowlog-max-len", INT, "128", 0, 1000000, 0, "entries kept in the slow log")
-X(NOTIFY_KEYSPACE_EVENTS, "notify-keyspace-events", STRING, "", 0, 0, 0, "classes of keyspace events that are published")
+X(NOTIFY_KEYSPACE_EVENTS, "notify-keyspace-events", EVENTS, "", 0, 0, 0, "classes of keyspace events that are published")
 X(HASH_MAX_LISTPACK_ENTRIES, "hash-max-listpack-entries", INT, "512", 0, 65535, 0, "fields up to which a hash stays a listpack")
 X(HASH_MAX_LISTPACK_VALUE, "hash-max-listpack-value", INT, "64", 0, 65535, 0, "bytes up to which its fields and values do")
 X(ZSET_MAX_LISTPACK_ENTRIES, "zset-max-listpack-entries", INT, "128", 0, 65535, 0, "members up to which a sorted set stays a listpack")

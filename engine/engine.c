@@ -202,28 +202,9 @@ static void notify_slow(struct engine *e, unsigned db, uint32_t on, const char *
 void engine_notify(struct engine *e, unsigned db, uint32_t event_class, const char *event,
                    struct bytes key)
 {
-    uint32_t on = atomic_load_explicit(&e->notify, memory_order_relaxed);
+    uint32_t on = (uint32_t)config_int(e->config, CONFIG_NOTIFY_KEYSPACE_EVENTS);
     if (__builtin_expect((on & event_class) != 0, 0))
         notify_slow(e, db, on, event, key);
-}
-
-bool engine_parse_notify(struct bytes letters, uint32_t *classes)
-{
-    static const char known[] = "g$lshzxetmdnKEoc"; /* in the order of enum event_class */
-    uint32_t all = EVENT_GENERIC | EVENT_STRING | EVENT_LIST | EVENT_SET | EVENT_HASH | EVENT_ZSET |
-                   EVENT_EXPIRED | EVENT_EVICTED | EVENT_STREAM | EVENT_MODULE;
-    uint32_t out = 0;
-    for (size_t i = 0; i < letters.n; i++) {
-        const char *at = letters.p[i] ? strchr(known, letters.p[i]) : NULL;
-        if (letters.p[i] == 'A')
-            out |= all;
-        else if (at)
-            out |= 1u << (at - known);
-        else
-            return false;
-    }
-    *classes = out;
-    return true;
 }
 
 /* Keys that expiry removes: with the shard's lock held. */

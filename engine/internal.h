@@ -52,7 +52,6 @@ struct engine {
 
     struct engine_thread threads[GATE_THREADS_MAX];
     pthread_mutex_t stats_lock; /* the threads' stats pointers; a leaf */
-    _Atomic uint32_t notify; /* enum event_class bits of notify-keyspace-events */
     _Atomic uint64_t memcached_flush_at_ms; /* flush_all with a delay; 0: none is to come */
     _Atomic uint64_t paused_until_ms; /* CLIENT PAUSE; 0: none */
     _Atomic bool paused_all;          /* reads too */
@@ -78,7 +77,5 @@ void exec_free_blocks(struct engine_thread *th);
  * under shard locks (see keyspace/shard.h for the order). */
 void engine_notify(struct engine *e, unsigned db, uint32_t event_class, const char *event,
                    struct bytes key);
-/* Reads notify-keyspace-events anew, after it was set. False where a letter is unknown. */
-bool engine_parse_notify(struct bytes letters, uint32_t *classes);
 
 #endif

@@ -48,15 +48,6 @@ static void cmd_config_get(struct exec *x)
 
 /* ---- SET ----------------------------------------------------------------------------------------------- */
 
-/* Effects of a directive that live in the engine. False where the value is refused. */
-static bool check_events(const struct exec *x, int i, uint32_t *classes, bool *given)
-{
-    if (!exec_is(x, i, "notify-keyspace-events"))
-        return true;
-    *given = true;
-    return engine_parse_notify(x->argv[i + 1], classes);
-}
-
 static void reply_set_failed(struct exec *x, int i, const struct buf *error)
 {
     const char *why = memchr(error->p, ':', error->n);
@@ -112,8 +103,7 @@ static void cmd_config_set(struct exec *x)
 {
     struct config *c = x->engine->config;
     struct buf error;
-    uint32_t classes = 0;
-    bool given = false, ok = true;
+    bool ok = true;
     int i;
     if (x->argc % 2) {
         reply_error(x->reply, ERROR_SYNTAX);
@@ -124,17 +114,11 @@ static void cmd_config_set(struct exec *x)
     buf_init(&error);
     for (i = 2; ok && i < x->argc; i += 2) {
         ok = config_check(c, x->argv[i], x->argv[i + 1], true, &error);
-        if (ok && !check_events(x, i, &classes, &given)) {
-            buf_printf(&error, "notify-keyspace-events: Invalid event class character. Use 'Ag$lshzxeKEtmdnoc'.");
-            ok = false;
-        }
         if (!ok)
             reply_set_failed(x, i, &error);
     }
     for (i = 2; ok && i < x->argc; i += 2)
         config_set(c, x->argv[i], x->argv[i + 1], true, &error);
-    if (ok && given)
-        atomic_store(&x->engine->notify, classes);
     if (ok)
         reply_ok(x->reply);
     buf_release(&error);

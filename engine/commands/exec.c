@@ -74,7 +74,7 @@ void exec_announce_overwritten(struct exec *x, unsigned k, enum value_type befor
 
 void exec_announce(struct exec *x, unsigned db, unsigned k, enum value_type type)
 {
-    uint32_t asked = atomic_load_explicit(&x->engine->notify, memory_order_relaxed);
+    uint32_t asked = (uint32_t)config_int(x->engine->config, CONFIG_NOTIFY_KEYSPACE_EVENTS);
     if (__builtin_expect((asked & (EVENT_NEW | EVENT_OVERWRITTEN | EVENT_TYPE_CHANGED)) == 0, 1))
         return;
     const struct entry *e = keyspace_find_locked(x->ks, db, &x->keys[k], x->now_ms);

@@ -12,10 +12,13 @@
 
 #include "net/loop.h"
 
-#define READ_BYTES   (16 * 1024)
-#define SPARE_BYTES  (64 * 1024) /* a larger buffer is freed when it falls empty */
+#define READ_BYTES  (16 * 1024)
+#define SPARE_BYTES (64 * 1024) /* a larger buffer is freed when it falls empty */
+#define COMPACT_BYTES                                                                              \
+    (64 * 1024) /* what was taken or sent is dropped when it is this much and half of all */
 
-/* ---- opening ------------------------------------------------------------------------------------- */
+/* ---- opening
+ * ------------------------------------------------------------------------------------- */
 
 static void format_address(const struct sockaddr_storage *a, char *to, size_t room)
 {
@@ -124,7 +127,8 @@ void conn_finish(struct conn *c)
     conn_mark_dirty(c);
 }
 
-/* ---- buffers -------------------------------------------------------------------------------------- */
+/* ---- buffers
+ * -------------------------------------------------------------------------------------- */
 
 /* An empty buffer takes over the loop's spare one. */
 static void borrow(struct buf *b, struct buf *spare)
@@ -150,11 +154,21 @@ static void give_back(struct buf *b, struct buf *spare)
 
 static void show_buffers(struct conn *c)
 {
-    atomic_store_explicit(&c->shown_in, c->in.n, memory_order_relaxed);
-    atomic_store_explicit(&c->shown_out, c->out.n - c->sent, memory_order_relaxed);
+    atomic_store_explicit(&c->shown_in, c->in.n - c->consumed, memory_order_relaxed);
+    atomic_store_explicit(&c->shown_out, conn_unsent(c), memory_order_relaxed);
 }
 
-/* ---- writing --------------------------------------------------------------------------------------- */
+/* Drops the first *done bytes, where that moves no more than was done since the last time. */
+static void compact(struct buf *b, size_t *done)
+{
+    if (*done < b->n && (*done < COMPACT_BYTES || *done < b->n / 2))
+        return;
+    buf_consume(b, *done);
+    *done = 0;
+}
+
+/* ---- writing
+ * --------------------------------------------------------------------------------------- */
 
 void conn_mark_dirty(struct conn *c)
 {
@@ -165,60 +179,101 @@ void conn_mark_dirty(struct conn *c)
     c->loop->dirty = c;
 }
 
+static void watch(struct conn *c)
+{
+    uint32_t events = (c->ended ? 0 : EPOLLIN) | (c->want_write ? EPOLLOUT : 0);
+    struct epoll_event ev = {.events = events, .data.ptr = c};
+    epoll_ctl(c->loop->epoll_fd, EPOLL_CTL_MOD, c->fd, &ev);
+}
+
 static void watch_write(struct conn *c, bool on)
 {
     if (c->want_write == on)
         return;
-    struct epoll_event ev = {.events = EPOLLIN | (on ? EPOLLOUT : 0), .data.ptr = c};
     c->want_write = on;
-    epoll_ctl(c->loop->epoll_fd, EPOLL_CTL_MOD, c->fd, &ev);
+    watch(c);
 }
 
-/* Closes a client that does not read what it asked for, by the limit of its class. */
-static void check_output_limit(struct conn *c)
+/* Has the output been above the soft limit for too long? */
+static bool over_soft_limit(struct conn *c, const struct output_limit *limit, uint64_t now_ms)
 {
-    const struct config *config = engine_config(c->loop->engine);
+    if (!limit->soft_bytes || conn_unsent(c) < (size_t)limit->soft_bytes) {
+        c->soft_limit_since_ms = 0;
+        return false;
+    }
+    if (!c->soft_limit_since_ms)
+        c->soft_limit_since_ms = now_ms;
+    return now_ms - c->soft_limit_since_ms > (uint64_t)limit->soft_seconds * 1000;
+}
+
+/* Closes a client that does not read what it asked for, by the limits of its class. */
+static void check_output_limit(struct conn *c, uint64_t now_ms)
+{
     bool subscriber = session_subscribed(c->session);
-    int64_t limit =
-        config_int(config, subscriber ? CONFIG_OUTPUT_PUBSUB_LIMIT : CONFIG_OUTPUT_NORMAL_LIMIT);
-    if (limit == 0 || (int64_t)(c->out.n - c->sent) <= limit)
+    struct output_limit limit = config_output_limit(engine_config(c->loop->engine),
+                                                    subscriber ? OUTPUT_PUBSUB : OUTPUT_NORMAL);
+    bool hard = limit.hard_bytes && conn_unsent(c) >= (size_t)limit.hard_bytes;
+    if (!over_soft_limit(c, &limit, now_ms) && !hard)
         return;
-    log_warning("client %s closed: %zu bytes of output are waiting, above %s", c->session->addr,
-                c->out.n - c->sent,
-                subscriber ? "client-output-buffer-limit pubsub" : "client-output-buffer-limit normal");
+    log_warning(
+        "client %s closed: %zu bytes of output are waiting, above client-output-buffer-limit %s",
+        c->session->addr, conn_unsent(c), subscriber ? "pubsub" : "normal");
     engine_count(c->loop->engine, COUNTER_OUTPUT_LIMIT_CLOSED, 1);
     conn_kill(c);
 }
 
-void conn_flush(struct conn *c)
+/* The socket takes no more for now. */
+static void wait_writable(struct conn *c)
+{
+    watch_write(c, true);
+    compact(&c->out, &c->sent);
+    check_output_limit(c, clock_wall_ms());
+    show_buffers(c);
+}
+
+/* Sends what the socket takes; false where the client is gone. */
+static bool send_out(struct conn *c)
 {
     while (c->sent < c->out.n) {
         ssize_t n = send(c->fd, c->out.p + c->sent, c->out.n - c->sent, MSG_NOSIGNAL);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-            watch_write(c, true);
-            check_output_limit(c);
-            show_buffers(c);
-            return;
+            wait_writable(c);
+            break;
         }
         if (n <= 0) {
             conn_kill(c);
-            return;
+            return false;
         }
         c->sent += (size_t)n;
         engine_count(c->loop->engine, COUNTER_BYTES_OUT, (uint64_t)n);
     }
+    return !c->dead;
+}
+
+/* What was held back is served in the next turn, so that others have theirs. */
+static void finish_sending(struct conn *c)
+{
     c->sent = 0;
+    c->soft_limit_since_ms = 0;
     buf_clear(&c->out);
-    give_back(&c->out, &c->loop->spare_out);
-    watch_write(c, false);
+    if (!c->held)
+        give_back(&c->out, &c->loop->spare_out);
+    watch_write(c, c->held);
     show_buffers(c);
     if (c->closing)
         conn_kill(c);
 }
 
-/* ---- reading --------------------------------------------------------------------------------------- */
+void conn_flush(struct conn *c)
+{
+    if (send_out(c) && !conn_unsent(c))
+        finish_sending(c);
+}
+
+/* ---- reading
+ * --------------------------------------------------------------------------------------- */
 
 /* Lets the protocol work on what is there. */
 static void serve(struct conn *c)
@@ -227,9 +282,9 @@ static void serve(struct conn *c)
     engine_batch_begin(c->loop->engine);
     c->protocol->input(c);
     engine_batch_end(c->loop->engine);
-    buf_consume(&c->in, c->consumed);
-    c->consumed = 0;
-    if (c->out.n > c->sent || c->closing)
+    compact(&c->in, &c->consumed);
+    c->held = conn_is_full(c);
+    if (conn_unsent(c) || c->closing)
         conn_mark_dirty(c);
     give_back(&c->in, &c->loop->spare_in);
     if (c->out.n == 0)
@@ -237,10 +292,27 @@ static void serve(struct conn *c)
     show_buffers(c);
 }
 
+/* May the next command be looked at? */
+static bool may_serve(const struct conn *c)
+{
+    return !c->dead && !c->closing && !c->paused && !c->blocked;
+}
+
+/* Looks at the next commands, unless something stands before them; what ends that comes here again.
+ */
+static void try_serve(struct conn *c)
+{
+    c->held = conn_is_full(c);
+    if (!c->held && may_serve(c))
+        serve(c);
+    if (c->ended && !c->held)
+        conn_finish(c);
+}
+
 static void check_query_limit(struct conn *c)
 {
     int64_t limit = config_int(engine_config(c->loop->engine), CONFIG_CLIENT_QUERY_BUFFER_LIMIT);
-    if ((int64_t)c->in.n <= limit)
+    if ((int64_t)conn_unread(c).n <= limit)
         return;
     log_warning("client %s closed: its unread input is above client-query-buffer-limit",
                 c->session->addr);
@@ -258,6 +330,11 @@ static void on_readable(struct conn *c)
         give_back(&c->in, &c->loop->spare_in);
         return;
     }
+    if (n == 0 && c->held) { /* what it sent before it closed its side is still served */
+        c->ended = true;
+        watch(c);
+        return;
+    }
     if (n <= 0) {
         conn_kill(c);
         return;
@@ -265,14 +342,15 @@ static void on_readable(struct conn *c)
     c->in.n += (size_t)n;
     engine_count(c->loop->engine, COUNTER_BYTES_IN, (uint64_t)n);
     if (c->closing) /* what comes after an error or QUIT is not looked at */
-        buf_clear(&c->in);
-    else if (!c->paused && !c->blocked)
-        serve(c);
+        c->in.n = c->consumed;
+    else
+        try_serve(c);
     if (!c->dead)
         check_query_limit(c);
 }
 
-/* ---- blocked commands ------------------------------------------------------------------------------- */
+/* ---- blocked commands
+ * ------------------------------------------------------------------------------- */
 
 void conn_block(struct conn *c)
 {
@@ -309,8 +387,7 @@ static void serve_woken(struct conn *c)
     c->blocked = false;
     forget_deadline(c);
     conn_mark_dirty(c);
-    if (!c->closing && c->in.n)
-        serve(c);
+    try_serve(c);
 }
 
 void conn_serve_woken(struct loop *l)
@@ -328,7 +405,7 @@ void conn_serve_woken(struct loop *l)
 void conn_resume(struct conn *c)
 {
     c->paused = false;
-    serve(c);
+    try_serve(c);
 }
 
 void conn_on_event(struct conn *c, uint32_t events)
@@ -341,20 +418,30 @@ void conn_on_event(struct conn *c, uint32_t events)
     }
     if (events & EPOLLIN)
         on_readable(c);
-    if (events & EPOLLOUT && !c->dead)
+    if (events & EPOLLOUT && !c->dead) {
         conn_mark_dirty(c);
+        if (c->held)
+            try_serve(c);
+    }
 }
 
-/* Closes clients that have been idle for longer than `timeout`; subscribers are exempt. */
+/* Subscribers and those who wait for a key are never idle. */
+static bool is_idle(const struct conn *c, uint64_t idle_ms, uint64_t now_ms)
+{
+    uint64_t at = atomic_load_explicit(&c->session->active_at_ms, memory_order_relaxed);
+    return now_ms > at + idle_ms && !session_subscribed(c->session) && !c->session->monitor &&
+           !c->blocked;
+}
+
+/* Once a second: clients that are idle for longer than `timeout`, or over a soft limit for too
+ * long. */
 void conn_sweep(struct loop *l, uint64_t now_ms)
 {
     uint64_t idle_ms = (uint64_t)config_int(engine_config(l->engine), CONFIG_TIMEOUT) * 1000;
-    if (!idle_ms)
-        return;
     for (struct conn *c = l->conns; c; c = c->next) {
-        uint64_t at = atomic_load_explicit(&c->session->active_at_ms, memory_order_relaxed);
-        if (now_ms > at + idle_ms && !session_subscribed(c->session) && !c->session->monitor &&
-            !c->blocked)
+        if (c->soft_limit_since_ms && !c->dead)
+            check_output_limit(c, now_ms);
+        if (idle_ms && is_idle(c, idle_ms, now_ms))
             conn_kill(c);
     }
 }

@@ -50,6 +50,8 @@ struct conn {
     bool want_write; /* EPOLLOUT is on */
     bool paused;     /* CLIENT PAUSE: input is tried again soon */
     bool blocked;    /* its command waits for a key: input is not looked at */
+    bool held;       /* too much waits to be sent: input is not looked at until it is gone */
+    bool ended;      /* the client sends no more, and part of its input is held */
     bool woken;      /* on the loop's list of those to look at again */
     enum wake_reason wake_reason;
     struct wheel_node deadline; /* of the blocked command, in loop->deadlines */
@@ -111,6 +113,19 @@ static inline void conn_consume(struct conn *c, size_t n)
 static inline struct bytes conn_unread(const struct conn *c)
 {
     return bytes_of(c->in.p + c->consumed, c->in.n - c->consumed);
+}
+
+static inline size_t conn_unsent(const struct conn *c)
+{
+    return c->out.n - c->sent;
+}
+
+/* So much waits to be sent that no further command is taken. What the client sends is still read, up to
+ * client-query-buffer-limit: one that writes its whole pipeline before it reads an answer must not hang. */
+#define CONN_FULL_BYTES (1024 * 1024)
+static inline bool conn_is_full(const struct conn *c)
+{
+    return conn_unsent(c) >= CONN_FULL_BYTES;
 }
 
 /* Something was added to out: it is written before the loop sleeps. */

@@ -288,7 +288,7 @@ static void memcached_input(struct conn *c)
     struct memcached_parser *p = c->state;
     const struct config *config = engine_config(c->loop->engine);
     size_t max = (size_t)config_int(config, CONFIG_MEMCACHED_MAX_ITEM_SIZE);
-    while (!c->dead && !c->closing) {
+    while (!c->dead && !c->closing && !conn_is_full(c)) {
         enum memcached_result r = memcached_parse(p, conn_unread(c), max);
         bool more = handle(c, p, r);
         if (more)

@@ -131,7 +131,7 @@ static void resp_input(struct conn *c)
 {
     struct resp_parser *p = c->state;
     struct resp_limits limits = limits_of(c);
-    while (!c->dead && !c->closing && !c->blocked) {
+    while (!c->dead && !c->closing && !c->blocked && !conn_is_full(c)) {
         char error[96];
         limits.authenticated = c->session->authenticated;
         enum resp_result r = resp_parse(p, conn_unread(c), &limits, error, sizeof error);

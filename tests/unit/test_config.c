@@ -1,4 +1,4 @@
-#include "config.h"
+#include "config_internal.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -126,6 +126,54 @@ START_TEST(sizes_take_units)
     refuse(
         "proto-max-bulk-len", "1048575",
         "proto-max-bulk-len: argument must be between 1048576 and 9223372036854775807 inclusive");
+}
+END_TEST
+
+static void assert_text(const char *name, const char *expected)
+{
+    struct buf got;
+    buf_init(&got);
+    config_text(config, config_lookup(bytes_str(name)), &got);
+    buf_add_char(&got, '\0');
+    ck_assert_str_eq(got.p, expected);
+    buf_release(&got);
+}
+
+START_TEST(output_limits_a_class)
+{
+    static const char name[] = "client-output-buffer-limit";
+    assert_text(name, "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60");
+    ck_assert(set(name, "pubsub 1k 1kb 10"));
+    ck_assert(set(name, "normal 1mb 2mb 5  REPLICA 1 2 3 "));
+    assert_text(name, "normal 1048576 2097152 5 slave 1 2 3 pubsub 1000 1024 10");
+    ck_assert_int_eq(config_output_limit(config, OUTPUT_PUBSUB).soft_bytes, 1024);
+    ck_assert_int_eq(config_output_limit(config, OUTPUT_NORMAL).soft_seconds, 5);
+    refuse(name, "normal 0 0",
+           "client-output-buffer-limit: Wrong number of arguments in buffer limit configuration.");
+    refuse(name, "normal 7 7 7 master 1 2 3",
+           "client-output-buffer-limit: Invalid client class specified in buffer limit configuration.");
+    static const char *const wrong[] = {"normal -1 0 0", "normal 1.5mb 0 0", "normal 0 0 -1",
+                                        "normal 0 1tb 0", "normal 0 0 x", "normal 0 0 2147483648"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        refuse(name, wrong[i],
+               "client-output-buffer-limit: Error in hard, soft or soft_seconds setting in buffer "
+               "limit configuration.");
+    assert_text(name, "normal 1048576 2097152 5 slave 1 2 3 pubsub 1000 1024 10");
+    ck_assert(set(name, ""));
+}
+END_TEST
+
+START_TEST(event_classes_are_spelled_in_one_way)
+{
+    static const char *const spelled[][2] = {
+        {"KEA", "AKE"}, {"KEg", "gKE"}, {"gA", "A"},       {"g$lshzxeKEtd", "AKE"},
+        {"Kn", "nK"},   {"nm", "nm"},   {"Exx", "xE"}, {"", ""}};
+    for (size_t i = 0; i < sizeof spelled / sizeof *spelled; i++) {
+        ck_assert(set("notify-keyspace-events", spelled[i][0]));
+        assert_text("notify-keyspace-events", spelled[i][1]);
+    }
+    refuse("notify-keyspace-events", "AKEq",
+           "notify-keyspace-events: Invalid event class character. Use 'Ag$lshzxeKEtmdnoc'.");
 }
 END_TEST
 
@@ -263,6 +311,21 @@ START_TEST(rewriting_keeps_comments_order_and_permissions)
 }
 END_TEST
 
+START_TEST(rewriting_has_a_line_for_each_class)
+{
+    ck_assert(load("client-output-buffer-limit pubsub 1mb 2mb 5\n# mine\n"
+                   "client-output-buffer-limit replica 1gb 0 1 normal 0 0 0\n"));
+    ck_assert(set("client-output-buffer-limit", "normal 1048577 5000kb 3"));
+    ck_assert(set("notify-keyspace-events", "KEA"));
+    ck_assert(set("proto-max-bulk-len", "3000k"));
+    ck_assert(config_rewrite(config, &error));
+    assert_file("client-output-buffer-limit normal 1048577 5000kb 3\n"
+                "client-output-buffer-limit replica 1gb 0 1\n"
+                "client-output-buffer-limit pubsub 1mb 2mb 5\n# mine\n"
+                "proto-max-bulk-len 3000000\nnotify-keyspace-events \"AKE\"\n");
+}
+END_TEST
+
 START_TEST(no_file_no_rewriting)
 {
     ck_assert(!config_rewrite(config, &error));
@@ -360,6 +423,8 @@ Suite *suite_config(void)
     tcase_add_checked_fixture(tc, set_up, tear_down);
     tcase_add_test(tc, limits_at_their_edges);
     tcase_add_test(tc, sizes_take_units);
+    tcase_add_test(tc, output_limits_a_class);
+    tcase_add_test(tc, event_classes_are_spelled_in_one_way);
     tcase_add_test(tc, words_octals_and_facts);
     tcase_add_test(tc, some_may_not_change_while_it_runs);
     tcase_add_test(tc, files_are_read);
@@ -367,6 +432,7 @@ Suite *suite_config(void)
     tcase_add_test(tc, flags_win_over_the_file);
     tcase_add_test(tc, an_open_bind_needs_a_password);
     tcase_add_test(tc, rewriting_keeps_comments_order_and_permissions);
+    tcase_add_test(tc, rewriting_has_a_line_for_each_class);
     tcase_add_test(tc, no_file_no_rewriting);
     tcase_add_test(tc, any_value_survives_rewriting);
     tcase_add_test(tc, the_example_shows_every_directive_and_its_default);
