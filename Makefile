@@ -4,6 +4,7 @@
 #   make run        installs what is missing, builds, starts it (ARGS="--port 7000" adds flags)
 #   make test       everything: units, clients, differential, doors, browser; plain, ASan+UBSan and TSan
 #   make unit       the unit tests alone          make bench    beside the peers that are installed
+#   make fuzz       the fuzz targets, FUZZ_SECONDS (1800) each, findings in build/fuzz/findings
 #   make lint       clang-tidy, cppcheck, include directions
 #   make format     clang-format over all sources make install  binary, man page, unit, atrium.conf (PREFIX, DESTDIR)
 #
@@ -29,13 +30,14 @@ endif
 RUN_PACKAGES  := gcc libc6-dev pkg-config libmicrohttpd-dev libwebsockets-dev libcjson-dev libjemalloc-dev \
                  libxxhash-dev libssl-dev zlib1g-dev libcap-dev
 TEST_PACKAGES := check libsubunit-dev python3 python3-redis python3-pymemcache python3-yaml redis-server \
-                 redis-tools memcached curl chromium
+                 redis-tools memcached curl chromium clang-14 libclang-rt-14-dev
 NODE_PACKAGES := $(if $(shell command -v npm),,nodejs npm)
 LINT_PACKAGES := clang-tidy clang-format cppcheck
 
 ENGINE_SRC := $(sort $(wildcard engine/*.c engine/*/*.c))
 DOOR_SRC   := $(sort $(wildcard http/*.c http/*/*.c ws/*.c))
 UNIT_SRC   := $(sort $(wildcard tests/unit/*.c tests/unit/*/*.c))
+FUZZ_SRC   := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 OBJ        := $(patsubst %.c,$(BUILD)/%.o,$(ENGINE_SRC) $(DOOR_SRC))
 
 all: $(BUILD)/atrium
@@ -45,6 +47,9 @@ $(BUILD)/atrium: $(BUILD)/atrium.o $(OBJ)
 
 $(BUILD)/unit: $(patsubst %.c,$(BUILD)/%.o,$(UNIT_SRC)) $(OBJ)
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS) -lcheck -lsubunit -lrt -lm
+
+$(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(OBJ)
+	$(CC) $(CFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
 
 # What http/pages.c takes into the program.
 DOCUMENTS := openapi/openapi.yaml openapi/asyncapi.yaml http/pages/chat.html
@@ -67,6 +72,9 @@ unit: $(BUILD)/unit
 ASAN := BUILD=build/asan OPT="-O1 -g" SAN="-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer"
 TSAN := BUILD=build/tsan OPT="-O1 -g" SAN="-fsanitize=thread"
 
+FUZZ := BUILD=build/fuzz CC=clang-14 OPT="-O1 -g" \
+        SAN="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer"
+
 test-setup:
 	@tests/packages.sh make $(RUN_PACKAGES) $(TEST_PACKAGES) $(NODE_PACKAGES)
 	@cd tests && npm ci --silent --no-audit --no-fund
@@ -75,7 +83,16 @@ test: test-setup
 	@$(MAKE) -s -j2 $(BUILD)/atrium $(BUILD)/unit
 	@$(MAKE) -s -j2 $(ASAN) build/asan/atrium build/asan/unit
 	@$(MAKE) -s -j2 $(TSAN) build/tsan/atrium build/tsan/unit
+	@$(MAKE) -s -j2 $(FUZZ) fuzz-targets
 	@tests/run.py
+
+fuzz-targets: $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(FUZZ_SRC))
+
+FUZZ_SECONDS ?= 1800
+fuzz:
+	@tests/packages.sh clang-14 libclang-rt-14-dev
+	@$(MAKE) -s -j2 $(FUZZ) fuzz-targets
+	@tests/fuzz/run.py --seconds $(FUZZ_SECONDS)
 
 # ---- the rest ----------------------------------------------------------------------------------------------
 
@@ -112,5 +129,5 @@ install: $(BUILD)/atrium $(BUILD)/atrium.1
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all run unit test test-setup bench lint format install clean
--include $(patsubst %.c,$(BUILD)/%.d,atrium.c $(ENGINE_SRC) $(DOOR_SRC) $(UNIT_SRC))
+.PHONY: all run unit test test-setup fuzz fuzz-targets bench lint format install clean
+-include $(patsubst %.c,$(BUILD)/%.d,atrium.c $(ENGINE_SRC) $(DOOR_SRC) $(UNIT_SRC) $(FUZZ_SRC))

@@ -230,7 +230,7 @@ static bool matches(const uint8_t *at, const struct needle *k)
     struct lp_value v = lp_get(at);
     if (v.p == NULL)
         return k->is_int && v.integer == k->integer;
-    return v.n == k->text.n && memcmp(v.p, k->text.p, v.n) == 0;
+    return bytes_eq(bytes_of(v.p, v.n), k->text);
 }
 
 bool lp_equal(const uint8_t *at, struct bytes s)

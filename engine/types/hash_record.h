@@ -45,7 +45,7 @@ static inline const char *record_parts(const uint8_t *r)
 {
     const char *p = (const char *)r + record_head_bytes(r[0]) + record_deadline_bytes(r[0]);
     if (r[0] & RECORD_OUTSIDE)
-        memcpy(&p, p, sizeof p);
+        memcpy(&p, p, sizeof(const char *));
     return p;
 }
 

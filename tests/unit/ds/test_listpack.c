@@ -79,6 +79,15 @@ START_TEST(canonical_numbers_only_are_integers)
 }
 END_TEST
 
+START_TEST(an_empty_slice_may_have_no_address)
+{
+    uint8_t *lp = lp_append(lp_new(0), (struct bytes){0});
+    ck_assert(lp_equal(lp_first(lp), (struct bytes){0}));
+    ck_assert_ptr_eq(lp_find(lp, lp_first(lp), (struct bytes){0}, 0), lp_first(lp));
+    lp_free(lp);
+}
+END_TEST
+
 START_TEST(counts_beyond_16_bits)
 {
     uint8_t *lp = lp_new(0);
@@ -270,6 +279,7 @@ Suite *suite_listpack(void)
     tcase_add_test(t, bytes_are_the_formats);
     tcase_add_test(t, long_strings_have_long_backlens);
     tcase_add_test(t, canonical_numbers_only_are_integers);
+    tcase_add_test(t, an_empty_slice_may_have_no_address);
     tcase_add_test(t, counts_beyond_16_bits);
     tcase_add_test(t, damage_is_seen);
     tcase_add_test(t, random_edits_match_the_model);
