@@ -54,6 +54,7 @@ struct conn {
     bool ended;      /* the client sends no more, and part of its input is held */
     bool woken;      /* on the loop's list of those to look at again */
     enum wake_reason wake_reason;
+    uint64_t seen_in; /* the last window with an event */
     struct wheel_node deadline; /* of the blocked command, in loop->deadlines */
     uint64_t soft_limit_since_ms; /* output above the soft limit since then; 0: it is not */
     struct conn *next, *prev;        /* all of the loop */
@@ -71,6 +72,10 @@ struct loop {
     bool any_paused;
     struct buf spare_in, spare_out; /* lent to the connection being served */
     uint64_t swept_at_ms;
+    /* When to gather requests: loop.c. */
+    unsigned short_turns;
+    uint64_t window;             /* the present one */
+    unsigned active, was_active; /* connections seen in it, and in the one before */
     _Atomic bool stop;
     pthread_mutex_t lock;
     struct handed { /* sockets on their way in; lock */
