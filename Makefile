@@ -38,6 +38,7 @@ ENGINE_SRC := $(sort $(wildcard engine/*.c engine/*/*.c))
 DOOR_SRC   := $(sort $(wildcard http/*.c http/*/*.c ws/*.c))
 UNIT_SRC   := $(sort $(wildcard tests/unit/*.c tests/unit/*/*.c))
 FUZZ_SRC   := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+LINEAR_SRC := $(sort $(wildcard tests/linear/*.c))
 OBJ        := $(patsubst %.c,$(BUILD)/%.o,$(ENGINE_SRC) $(DOOR_SRC))
 
 all: $(BUILD)/atrium
@@ -47,6 +48,9 @@ $(BUILD)/atrium: $(BUILD)/atrium.o $(OBJ)
 
 $(BUILD)/unit: $(patsubst %.c,$(BUILD)/%.o,$(UNIT_SRC)) $(OBJ)
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS) -lcheck -lsubunit -lrt -lm
+
+$(BUILD)/linear: $(patsubst %.c,$(BUILD)/%.o,$(LINEAR_SRC)) $(OBJ)
+	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 
 $(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(OBJ)
 	$(CC) $(CFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
@@ -80,7 +84,7 @@ test-setup:
 	@cd tests && npm ci --silent --no-audit --no-fund
 
 test: test-setup
-	@$(MAKE) -s -j2 $(BUILD)/atrium $(BUILD)/unit
+	@$(MAKE) -s -j2 $(BUILD)/atrium $(BUILD)/unit $(BUILD)/linear
 	@$(MAKE) -s -j2 $(ASAN) build/asan/atrium build/asan/unit
 	@$(MAKE) -s -j2 $(TSAN) build/tsan/atrium build/tsan/unit
 	@$(MAKE) -s -j2 $(FUZZ) fuzz-targets
@@ -130,4 +134,4 @@ clean:
 	rm -rf $(BUILD)
 
 .PHONY: all run unit test test-setup fuzz fuzz-targets bench lint format install clean
--include $(patsubst %.c,$(BUILD)/%.d,atrium.c $(ENGINE_SRC) $(DOOR_SRC) $(UNIT_SRC) $(FUZZ_SRC))
+-include $(patsubst %.c,$(BUILD)/%.d,atrium.c $(ENGINE_SRC) $(DOOR_SRC) $(UNIT_SRC) $(FUZZ_SRC) $(LINEAR_SRC))

@@ -139,7 +139,7 @@ def run_unit(program):
 BUILDS = {
     "plain": ("build", lambda name: name != "fuzz"),
     "asan": ("build/asan", lambda name: name != "browser"),
-    "tsan": ("build/tsan", lambda name: name in ("unit", "clients", "ws", "http")),
+    "tsan": ("build/tsan", lambda name: name in ("unit", "clients", "ws", "http", "linear")),
 }
 # More threads than cores, so that they meet everywhere.
 FLAGS = {"tsan": ["--threads", "8"]}
