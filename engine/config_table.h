@@ -31,6 +31,7 @@ X(SLOWLOG_MAX_LEN, "slowlog-max-len", INT, "128", 0, 1000000, 0, "entries kept i
 X(NOTIFY_KEYSPACE_EVENTS, "notify-keyspace-events", EVENTS, "", 0, 0, 0, "classes of keyspace events that are published")
 X(HASH_MAX_LISTPACK_ENTRIES, "hash-max-listpack-entries", INT, "512", 0, 65535, 0, "fields up to which a hash stays a listpack")
 X(HASH_MAX_LISTPACK_VALUE, "hash-max-listpack-value", INT, "64", 0, 65535, 0, "bytes up to which its fields and values do")
+X(LIST_MAX_LISTPACK_SIZE, "list-max-listpack-size", INT, "-2", -5, 65535, 0, "elements of a list's block; -1 to -5: its bytes, 4 KiB to 64 KiB")
 X(ZSET_MAX_LISTPACK_ENTRIES, "zset-max-listpack-entries", INT, "128", 0, 65535, 0, "members up to which a sorted set stays a listpack")
 X(ZSET_MAX_LISTPACK_VALUE, "zset-max-listpack-value", INT, "64", 0, 65535, 0, "bytes up to which its members do")
 X(WS_ORIGINS, "ws-origins", STRING, "", 0, 0, 0, "origins of pages that may open a WebSocket besides the door's own, blank between; *: all")

@@ -169,6 +169,22 @@ bool exec_double(struct exec *x, int i, double *out)
     return false;
 }
 
+void exec_span(int64_t start, int64_t stop, size_t n, size_t *from, size_t *to)
+{
+    int64_t len = (int64_t)n;
+    if (start < 0)
+        start = start + len < 0 ? 0 : start + len;
+    if (stop < 0)
+        stop += len;
+    if (stop >= len)
+        stop = len - 1;
+    *from = *to = 0;
+    if (start > stop || start >= len)
+        return;
+    *from = (size_t)start;
+    *to = (size_t)stop + 1;
+}
+
 /* Has another word of the group been seen? */
 static bool group_taken(const struct option *options, const struct option *o)
 {

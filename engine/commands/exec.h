@@ -129,6 +129,9 @@ bool exec_int_in(struct exec *x, int i, int64_t min, int64_t max, const char *er
 bool exec_double(struct exec *x, int i, double *out);
 bool exec_is(const struct exec *x, int i, const char *word);
 
+/* Indexes start and stop of n elements, negative ones from the end, clipped to [from, to). */
+void exec_span(int64_t start, int64_t stop, size_t n, size_t *from, size_t *to);
+
 /* Options: a table of words. Each is a flag, or takes one argument; `group` marks words of which one
  * at most may stand; a repeated word is a syntax error unless `repeat`. Parsing goes from argument `from`
  * to the end; any other word answers a syntax error.

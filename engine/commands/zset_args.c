@@ -108,22 +108,6 @@ bool zset_parse_ranks(struct exec *x, int start_at, int stop_at, int64_t *start,
     return exec_int(x, start_at, start) && exec_int(x, stop_at, stop);
 }
 
-void zset_clip_ranks(int64_t start, int64_t stop, size_t n, size_t *from, size_t *to)
-{
-    int64_t len = (int64_t)n;
-    if (start < 0)
-        start = start + len < 0 ? 0 : start + len;
-    if (stop < 0)
-        stop += len;
-    if (stop >= len)
-        stop = len - 1;
-    *from = *to = 0;
-    if (start > stop || start >= len)
-        return;
-    *from = (size_t)start;
-    *to = (size_t)stop + 1;
-}
-
 /* ---- replies -------------------------------------------------------------------------------------------- */
 
 void zset_reply_open(struct exec *x, size_t n, bool with_scores)

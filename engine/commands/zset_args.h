@@ -19,9 +19,8 @@ void zset_store(struct exec *x, unsigned k, struct zset *z, const char *event);
 bool zset_parse_scores(struct exec *x, int min_at, int max_at, struct zset_score_range *range);
 bool zset_parse_lex(struct exec *x, int min_at, int max_at, struct zset_lex_bound *min,
                     struct zset_lex_bound *max);
-/* Ranks at two arguments, negative ones from the end, as Redis takes them: clipped to [0, n). */
+/* Ranks at two arguments, negative ones from the end, as Redis takes them; exec_span clips them. */
 bool zset_parse_ranks(struct exec *x, int start_at, int stop_at, int64_t *start, int64_t *stop);
-void zset_clip_ranks(int64_t start, int64_t stop, size_t n, size_t *from, size_t *to);
 
 /* Members of ranks [from, to) as a reply; with scores as pairs in RESP3, flat in RESP2. `reverse` counts the
  * ranks from the highest score on. */

@@ -140,7 +140,7 @@ static void cmd_bzmpop(struct exec *x)
 {
     struct mpop m;
     uint64_t timeout_ms;
-    if (!exec_timeout_seconds(x, 1, &timeout_ms) || !parse_mpop(x, 2, &m))
+    if (!parse_mpop(x, 2, &m) || !exec_timeout_seconds(x, 1, &timeout_ms))
         return;
     if (!mpop(x, &m) && !x->reply->erred)
         wait_for_members(x, timeout_ms);

@@ -86,7 +86,7 @@ static void find_span(const struct zset *z, const struct range *r, size_t *from,
 {
     size_t n = zset_length(z);
     if (r->by == BY_RANK) {
-        zset_clip_ranks(r->start, r->stop, n, from, to);
+        exec_span(r->start, r->stop, n, from, to);
         return;
     }
     if (r->by == BY_SCORE)

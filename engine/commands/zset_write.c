@@ -149,7 +149,7 @@ static void cmd_zremrangebyrank(struct exec *x)
     struct zset *z;
     if (!zset_parse_ranks(x, 2, 3, &start, &stop) || !zset_write(x, 0, &z))
         return;
-    zset_clip_ranks(start, stop, z ? zset_length(z) : 0, &from, &to);
+    exec_span(start, stop, z ? zset_length(z) : 0, &from, &to);
     remove_span(x, z, from, to);
 }
 

@@ -9,4 +9,5 @@ void types_register(void)
     type_ops[TYPE_STRING] = &string_ops;
     type_ops[TYPE_HASH] = &hash_ops;
     type_ops[TYPE_ZSET] = &zset_ops;
+    type_ops[TYPE_LIST] = &list_ops;
 }

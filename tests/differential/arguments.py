@@ -6,7 +6,8 @@ HASH_KEYS = [b"h%d" % i for i in range(5)] + [b"h:{tag}:1"]
 ZSET_KEYS = [b"z%d" % i for i in range(6)] + [b"z:{tag}:1"]
 LEX_KEYS = [b"y0", b"y1", b"y2"]  # one score alone: order by member is undefined where scores differ
 NOT_LEX_KEYS = [b"ystring", b"ymissing"]
-ALL_KEYS = STRING_KEYS + HASH_KEYS + ZSET_KEYS + [b"missing", b""]
+LIST_KEYS = [b"l%d" % i for i in range(5)] + [b"l:{tag}:1"]
+ALL_KEYS = STRING_KEYS + HASH_KEYS + ZSET_KEYS + LIST_KEYS + [b"missing", b""]
 
 INTEGERS = [b"%d" % i for i in (0, 0, 1, 1, 1, 2, 3, 5, 7, 10, -1, -1, -2, -3, -10, 100, 4096)]
 EDGE_INTEGERS = [
@@ -102,6 +103,16 @@ def many_members(rng):
     return out
 
 
+def element(rng):
+    return b"e%d" % int(rng.random() * 8)
+
+
+def many_elements(rng):
+    """Some of them fill more than a block."""
+    return [rng.choice([b"e%d" % rng.randrange(8), b"%d" % rng.randrange(10**6), b"long" * rng.randrange(1, 80)])
+            for _ in range(rng.randrange(20, 120))]
+
+
 def many_fields(rng):
     start = rng.randrange(2000)
     out = []
@@ -143,12 +154,18 @@ any_key = mostly((1, ALL_KEYS))
 string_key = mostly((12, STRING_KEYS), (1, ALL_KEYS))
 hash_key = mostly((12, HASH_KEYS), (1, ALL_KEYS))
 zset_key = mostly((14, ZSET_KEYS), (1, ALL_KEYS))
+list_key = mostly((14, LIST_KEYS), (1, ALL_KEYS))
 
 SLOTS = {
     "key": any_key,
     "string": string_key,
     "hash": hash_key,
     "zset": zset_key,
+    "list": list_key,
+    "element": mostly((8, element), (2, INTEGERS), (1, TEXTS), (0.1, [b"w" * 9000, b"v" * 3000])),
+    "many_elements": many_elements,
+    "counted_lists": counted(list_key),
+    "bad_timeout": mostly((1, [b"-1", b"abc", b"", b"-0.1", b"nan", b"1x"])),
     "fresh": mostly((1, [b"n%d" % i for i in range(8)]), (1, ALL_KEYS)),
     "value": mostly((4, INTEGERS), (4, TEXTS), (1, FLOATS), (1, EDGE_INTEGERS), (1, NOT_INTEGERS), (0.5, EDGE_FLOATS)),
     "integer": integer,

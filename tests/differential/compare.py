@@ -7,7 +7,7 @@ import re
 import resp
 
 SCORES = {b"ZADD", b"ZSCORE", b"ZMSCORE", b"ZINCRBY", b"ZRANGE", b"ZREVRANGE", b"ZRANGEBYSCORE", b"ZREVRANGEBYSCORE",
-    b"ZPOPMIN", b"ZPOPMAX", b"ZMPOP", b"ZUNION", b"ZINTER", b"ZDIFF", b"ZSCAN", b"ZRANDMEMBER"}  # fmt: skip
+    b"ZPOPMIN", b"ZPOPMAX", b"ZMPOP", b"BZPOPMIN", b"BZPOPMAX", b"BZMPOP", b"ZUNION", b"ZINTER", b"ZDIFF", b"ZSCAN", b"ZRANDMEMBER"}  # fmt: skip
 UNORDERED = {b"KEYS", b"HKEYS", b"HVALS"}
 SCANS = {b"SCAN": 1, b"HSCAN": 2, b"ZSCAN": 2}  # elements of an item, under RESP2 and RESP3 alike
 RANDOM = {b"RANDOMKEY", b"HRANDFIELD", b"ZRANDMEMBER"}

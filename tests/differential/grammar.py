@@ -14,6 +14,8 @@ import arguments
 
 MUTATED = 0.07
 TIMED = {b"SET", b"SETEX", b"PSETEX", b"GETEX", b"EXPIRE", b"PEXPIRE", b"EXPIREAT", b"PEXPIREAT"}
+# A spoilt one could wait for ever.
+BLOCKING = {b"BLPOP", b"BRPOP", b"BLMOVE", b"BLMPOP", b"BRPOPLPUSH", b"BZPOPMIN", b"BZPOPMAX", b"BZMPOP", b"XREAD", b"XREADGROUP"}
 TOKEN = re.compile(r"'[^']*'|\[|\]|\(|\)|\||\.\.\.|[^\s\[\]()|]+")
 
 
@@ -143,6 +145,8 @@ def dangerous(argv):
     if b"LEX" in name or b"BYLEX" in map(bytes.upper, argv):
         if not any(arg.startswith(b"y") for arg in argv[1:3]):
             return True
+    if name in BLOCKING:
+        return True
     if len(argv) < 3:
         return False
     if name == b"CLIENT":

@@ -1,6 +1,6 @@
 """The generator families: one module each, grammar lines and nothing else, and their shares of the run."""
 
-from families import connection, hashes, keys, strings, zsets
+from families import connection, hashes, keys, lists, strings, zsets
 from grammar import Family, mixed
 
 ONE = [
@@ -8,6 +8,7 @@ ONE = [
     (Family("keys", keys.GRAMMAR), 20),
     (Family("hash", hashes.GRAMMAR), 18),
     (Family("zset", zsets.GRAMMAR), 28),
+    (Family("list", lists.GRAMMAR), 20),
 ]
 ALL = ONE + [
     (mixed("mixed", [family for family, _ in ONE]), 9),

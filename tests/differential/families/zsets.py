@@ -36,6 +36,10 @@ GRAMMAR = """
 0.6 ZREMRANGEBYLEX lexset lex lex
 2 ZPOPMIN zset [count]
 2 ZPOPMAX zset [count]
+0.5 BZPOPMIN 'z0' 'z1' '0.001'
+0.5 BZMPOP '0.001' counted_zsets (MIN | MAX) [COUNT count]
+0.3 BZPOPMAX zset bad_timeout
+0.3 BZMPOP bad_timeout counted_zsets MIN
 2 ZMPOP counted_zsets (MIN | MAX) [COUNT count]
 3 ZUNION counted_zsets [weights] [AGGREGATE (SUM | MIN | MAX)] [WITHSCORES]
 3 ZINTER counted_zsets [weights] [AGGREGATE (SUM | MIN | MAX)] [WITHSCORES]
