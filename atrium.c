@@ -44,25 +44,6 @@ static void raise_descriptor_limit(const struct config *c)
                     (unsigned long long)lim.rlim_cur);
 }
 
-static void print_doors(const struct config *c)
-{
-    int resp = (int)config_int(c, CONFIG_PORT);
-    int memcached = (int)config_int(c, CONFIG_MEMCACHED_PORT);
-    int http = (int)config_int(c, CONFIG_HTTP_PORT);
-    printf("atrium %s is ready\n", ATRIUM_VERSION);
-    if (resp)
-        printf("  RESP       127.0.0.1:%-6d redis-cli -p %d SET greeting hello\n", resp, resp);
-    if (memcached)
-        printf("  memcached  127.0.0.1:%-6d printf 'get greeting\\r\\nquit\\r\\n' | nc localhost %d\n",
-               memcached, memcached);
-    if (http) {
-        printf("  HTTP       127.0.0.1:%-6d curl localhost:%d/v1/keys/greeting\n", http, http);
-        printf("  WebSocket  127.0.0.1:%-6d http://localhost:%d/chat in two tabs of a browser\n", http,
-               http);
-    }
-    fflush(stdout);
-}
-
 /* Until SIGTERM, SIGINT or SHUTDOWN. */
 static void wait_for_end(struct engine *e, const sigset_t *signals)
 {
@@ -75,7 +56,7 @@ static void wait_for_end(struct engine *e, const sigset_t *signals)
 
 struct doors {
     struct net *net;
-    struct ws *ws;     /* both NULL where the HTTP port is 0 */
+    struct ws *ws; /* both NULL where the HTTP port is 0 */
     struct http *http;
 };
 
@@ -108,6 +89,52 @@ static void close_doors(struct doors *d)
         net_close(d->net);
 }
 
+/* The host of a URL that reaches a socket bound there. */
+static const char *reachable(const char *bound)
+{
+    return strcmp(bound, "0.0.0.0") == 0 || strcmp(bound, "127.0.0.1") == 0 ? "localhost"
+           : strcmp(bound, "[::]") == 0                                     ? "[::1]"
+                                                                            : bound;
+}
+
+static void print_door(const char *name, const char *host, int port, const char *sample)
+{
+    char place[96];
+    snprintf(place, sizeof place, "%s:%d", host, port);
+    printf("  %-10s %-16s %s\n", name, place, sample);
+}
+
+/* The doors that are open, where they are bound, with a line to try each. */
+static void print_doors(const struct config *c, const struct doors *d)
+{
+    int resp = (int)config_int(c, CONFIG_PORT), http = (int)config_int(c, CONFIG_HTTP_PORT);
+    int memcached = (int)config_int(c, CONFIG_MEMCACHED_PORT);
+    char host[64], sample[256];
+    net_host(d->net, host, sizeof host);
+    const char *bound = host[0] ? host : d->http ? http_host(d->http) : "", *to = reachable(bound);
+    int bare = (int)strcspn(to + (to[0] == '['), "]");
+    printf("atrium %s is ready\n", ATRIUM_VERSION);
+    if (resp) {
+        bool elsewhere = strcmp(to, "localhost") != 0;
+        snprintf(sample, sizeof sample, "redis-cli %s%.*s%s-p %d SET greeting hello",
+                 elsewhere ? "-h " : "", elsewhere ? bare : 0, to + (to[0] == '['),
+                 elsewhere ? " " : "", resp);
+        print_door("RESP", bound, resp, sample);
+    }
+    if (memcached) {
+        snprintf(sample, sizeof sample, "printf 'get greeting\\r\\nquit\\r\\n' | nc %.*s %d", bare,
+                 to + (to[0] == '['), memcached);
+        print_door("memcached", bound, memcached, sample);
+    }
+    if (http) {
+        snprintf(sample, sizeof sample, "curl %s:%d/v1/keys/greeting", to, http);
+        print_door("HTTP", bound, http, sample);
+        snprintf(sample, sizeof sample, "http://%s:%d/chat in two tabs of a browser", to, http);
+        print_door("WebSocket", bound, http, sample);
+    }
+    fflush(stdout);
+}
+
 /* The working directory, where one is told. */
 static bool enter_directory(const struct config *c, struct buf *error)
 {
@@ -137,7 +164,7 @@ static int run(struct config *config)
     buf_init(&error);
     struct engine *e = engine_open(config);
     if (open_doors(&doors, e, &error)) {
-        print_doors(config);
+        print_doors(config, &doors);
         wait_for_end(e, &signals);
         log_notice("ending");
         engine_drain(e);

@@ -252,6 +252,7 @@ struct engine *engine_open(struct config *config)
     pthread_mutex_init(&e->sessions_lock, NULL);
     make_run_id(e->run_id);
     keyspace_on_expired(e->ks, on_expired, e);
+    e->startup_bytes = mem_used_bytes();
     start_timer(e);
     return e;
 }

@@ -109,6 +109,11 @@ struct net *net_open(struct engine *e, struct buf *error);
 /* Stops accepting, ends the threads, closes every connection. */
 void net_close(struct net *n);
 
+/* Where the first TCP listener is bound, as a URL's host ("127.0.0.1", "[::1]"); empty where there is none. */
+void net_host(const struct net *n, char *host, size_t room);
+/* The same of a listening socket. */
+void net_socket_host(int fd, char *host, size_t room);
+
 /* A listening socket for the port of that directive on every address of `bind`; fds are appended to `fds` (room for max).
  * Returns their number, or -1 with a line in `error`. Shared with the HTTP door. */
 int net_listen(const struct config *c, enum config_id port_id, int *fds, int max, struct buf *error);

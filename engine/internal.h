@@ -56,6 +56,7 @@ struct engine {
     _Atomic uint64_t paused_until_ms; /* CLIENT PAUSE; 0: none */
     _Atomic bool paused_all;          /* reads too */
     _Atomic uint64_t blocked;         /* clients that wait for a key */
+    size_t startup_bytes; /* mem_used_bytes when it was opened */
     _Atomic bool draining, shutdown_requested;
 
     pthread_t timer;

@@ -11,6 +11,7 @@
 
 struct http {
     struct acceptor *acceptor;
+    char host[64];
     unsigned nworkers;
     struct worker workers[WORKERS_MAX];
 };
@@ -43,6 +44,7 @@ struct http *http_open(struct engine *e, http_upgrade_fn *upgrade, void *context
     if (n < 0)
         return NULL;
     struct http *h = mem_calloc(sizeof *h);
+    net_socket_host(listeners[0], h->host, sizeof h->host);
     if (!start_workers(h, e, error)) {
         for (int i = 0; i < n; i++)
             close(listeners[i]);
@@ -55,6 +57,11 @@ struct http *http_open(struct engine *e, http_upgrade_fn *upgrade, void *context
     buf_add_str(error, "http: the acceptor's thread did not start");
     http_close(h);
     return NULL;
+}
+
+const char *http_host(const struct http *h)
+{
+    return h->host;
 }
 
 void http_close(struct http *h)

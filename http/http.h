@@ -25,4 +25,7 @@ struct http *http_open(struct engine *e, http_upgrade_fn *upgrade, void *context
 /* Stops accepting, ends the threads, closes every connection. */
 void http_close(struct http *h);
 
+/* Where it listens, as a URL's host. */
+const char *http_host(const struct http *h);
+
 #endif

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/log.h"
 
 #ifdef ATRIUM_JEMALLOC
@@ -196,6 +197,30 @@ void mem_purge(void)
     mallctl(cmd, NULL, NULL, NULL, 0);
 }
 
+static size_t figure(const char *name)
+{
+    size_t v = 0, len = sizeof v;
+    return mallctl(name, &v, &len, NULL, 0) == 0 ? v : 0;
+}
+
+struct mem_figures mem_figures(void)
+{
+    uint64_t epoch = 1; /* makes jemalloc sum its figures up anew */
+    mallctl("epoch", NULL, NULL, &epoch, sizeof epoch);
+    return (struct mem_figures){figure("stats.allocated"), figure("stats.active"), figure("stats.resident")};
+}
+
+static void add_text(void *out, const char *text)
+{
+    buf_add_str(out, text);
+}
+
+bool mem_describe(struct buf *out)
+{
+    malloc_stats_print(add_text, out, NULL);
+    return true;
+}
+
 #else /* the C library's allocator, or a sanitizer's */
 
 void mem_thread_register(void)
@@ -218,6 +243,18 @@ const char *mem_allocator_name(void)
 void mem_purge(void)
 {
     malloc_trim(0);
+}
+
+struct mem_figures mem_figures(void)
+{
+    size_t used = mem_used_bytes();
+    return (struct mem_figures){used, used, used};
+}
+
+bool mem_describe(struct buf *out)
+{
+    (void)out;
+    return false;
 }
 
 #endif

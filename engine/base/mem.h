@@ -9,6 +9,7 @@
 #ifndef ATRIUM_BASE_MEM_H
 #define ATRIUM_BASE_MEM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,6 +44,15 @@ size_t mem_peak_bytes(void);
 size_t mem_resident_bytes(void);
 /* "jemalloc-5.3.0" or "libc". */
 const char *mem_allocator_name(void);
+/* The allocator's view: bytes given out, in pages that hold some, and held from the system. All are
+ * mem_used_bytes where it does not tell. */
+struct mem_figures {
+    size_t allocated, active, resident;
+};
+struct mem_figures mem_figures(void);
+/* Adds the allocator's own report to out; false where it has none. */
+struct buf;
+bool mem_describe(struct buf *out);
 /* Gives unused pages back to the system (MEMORY PURGE). */
 void mem_purge(void);
 

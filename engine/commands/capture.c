@@ -190,6 +190,12 @@ static void replay_node(const struct capture *c, const struct reply_node *node, 
 
 void capture_replay(const struct capture *c, struct reply *to)
 {
-    for (size_t i = 0; i < c->n; i++)
+    size_t push_end = 0;
+    for (size_t i = 0; i < c->n; i++) {
+        if (c->nodes[i].kind == NODE_PUSH)
+            push_end = capture_skip(c, i);
         replay_node(c, &c->nodes[i], to);
+        if (i + 1 == push_end)
+            reply_push_end(to);
+    }
 }

@@ -8,7 +8,8 @@
 #include "commands/session.h"
 #include "internal.h"
 
-/* ---- one line a client ------------------------------------------------------------------------------------- */
+/* ---- one line a client
+ * ------------------------------------------------------------------------------------- */
 
 static uint32_t subs_of(const struct session *s, enum sub_kind kind)
 {
@@ -39,24 +40,26 @@ static void describe_flags(const struct session *s, struct buf *out)
         buf_add_char(out, 'N');
 }
 
-/* Under the registry lock. Other threads' sessions: what is not atomic or under that lock may be a moment old. */
+/* Under the registry lock. Other threads' sessions: what is not atomic or under that lock may be a
+ * moment old. */
 static void describe(const struct session *s, struct buf *out)
 {
-    size_t in = 0, waiting = 0;
+    struct session_buffers b = session_buffers(s);
     uint64_t now = clock_wall_ms(), active = atomic_load(&s->active_at_ms);
     const struct command *cmd = atomic_load(&s->last_command);
-    if (s->ops->buffers)
-        s->ops->buffers(s, &in, &waiting);
-    buf_printf(out, "id=%llu addr=%s laddr=%s fd=%d name=", (unsigned long long)s->id, s->addr, s->laddr,
-               -1);
+    buf_printf(out, "id=%llu addr=%s laddr=%s fd=%d name=", (unsigned long long)s->id, s->addr,
+               s->laddr, b.fd);
     buf_add_bytes(out, s->name);
-    buf_printf(out, " age=%llu idle=%llu flags=", (unsigned long long)(now - s->created_at_ms) / 1000,
+    buf_printf(out,
+               " age=%llu idle=%llu flags=", (unsigned long long)(now - s->created_at_ms) / 1000,
                (unsigned long long)(now > active ? now - active : 0) / 1000);
     describe_flags(s, out);
-    buf_printf(out, " db=%d sub=%u psub=%u ssub=%u multi=%d watch=0 qbuf=%zu qbuf-free=0 argv-mem=0", s->db,
-               subs_of(s, SUB_CHANNEL), subs_of(s, SUB_PATTERN), subs_of(s, SUB_SHARD), atomic_load(&s->queued), in);
-    buf_printf(out, " multi-mem=0 rbs=0 rbp=0 obl=%zu oll=0 omem=0 tot-mem=%zu events=r cmd=%s", waiting,
-               sizeof *s + in + waiting, cmd ? cmd->row->name : "NULL");
+    buf_printf(out, " db=%d sub=%u psub=%u ssub=%u multi=%d watch=%u", s->db,
+               subs_of(s, SUB_CHANNEL), subs_of(s, SUB_PATTERN), subs_of(s, SUB_SHARD),
+               atomic_load(&s->queued), atomic_load(&s->watching));
+    buf_printf(out, " qbuf=%zu qbuf-free=%zu argv-mem=0 multi-mem=0 rbs=0 rbp=0", b.in, b.in_free);
+    buf_printf(out, " obl=0 oll=%d omem=%zu tot-mem=%zu events=%s cmd=%s", b.out > 0, b.out,
+               session_bytes(s), b.out ? "rw" : "r", cmd ? cmd->row->name : "NULL");
     buf_printf(out, " user=default redir=-1 resp=%d lib-name=", s->resp);
     buf_add_bytes(out, s->lib_name);
     buf_add_str(out, " lib-ver=");
@@ -80,7 +83,8 @@ static void cmd_client_info(struct exec *x)
     buf_release(&out);
 }
 
-/* ---- LIST and KILL: which clients ----------------------------------------------------------------------------- */
+/* ---- LIST and KILL: which clients
+ * ----------------------------------------------------------------------------- */
 
 enum client_type { TYPE_ANY, CLIENT_NORMAL, CLIENT_PUBSUB, CLIENT_MASTER, CLIENT_REPLICA };
 
@@ -111,7 +115,8 @@ static bool parse_type(struct exec *x, int i, enum client_type *type)
             return true;
         }
     }
-    reply_errorf(x->reply, ERROR_GENERIC, "Unknown client type '%.*s'", (int)x->argv[i].n, x->argv[i].p);
+    reply_errorf(x->reply, ERROR_GENERIC, "Unknown client type '%.*s'", (int)x->argv[i].n,
+                 x->argv[i].p);
     return false;
 }
 
@@ -241,7 +246,8 @@ static bool kill_option(struct exec *x, int i, struct filter *f)
     } else if (exec_is(x, i, "SKIPME") && exec_is(x, i + 1, "no")) {
         f->skip_me = false;
     } else if (exec_is(x, i, "MAXAGE")) {
-        return exec_int_in(x, i + 1, 1, INT64_MAX, "maxage should be greater than 0", &f->max_age_s);
+        return exec_int_in(x, i + 1, 1, INT64_MAX, "maxage should be greater than 0",
+                           &f->max_age_s);
     } else {
         reply_error(x->reply, ERROR_SYNTAX);
         return false;
@@ -272,7 +278,8 @@ static void cmd_client_kill(struct exec *x)
     reply_int(x->reply, kill_selected(x, &f));
 }
 
-/* ---- names and modes --------------------------------------------------------------------------------------------- */
+/* ---- names and modes
+ * --------------------------------------------------------------------------------------------- */
 
 static void cmd_client_setname(struct exec *x)
 {
@@ -410,7 +417,9 @@ static void cmd_client_unblock(struct exec *x)
         reply_int(x->reply, id > 0 && session_unblock(x->engine, (uint64_t)id, reason));
 }
 
-/* ---- PAUSE ----------------------------------------------------------------------------------------------------------- */
+/* ---- PAUSE
+ * -----------------------------------------------------------------------------------------------------------
+ */
 
 static void cmd_client_pause(struct exec *x)
 {
@@ -494,31 +503,32 @@ const struct command_row client_commands[] = {
      "Returns the client that tracking is redirected to."},
     {"client|help", cmd_client_help, 2, "loading,stale", CONN, "", "5.0.0", CONN, "",
      "Shows help about the subcommands."},
-    {"client|id", cmd_client_id, 2, PLAIN, CONN, "", "5.0.0", CONN, "", "Returns the connection's id."},
-    {"client|info", cmd_client_info, 2, PLAIN, CONN, "", "6.2.0", CONN, "", "Describes the connection."},
+    {"client|id", cmd_client_id, 2, PLAIN, CONN, "", "5.0.0", CONN, "",
+     "Returns the connection's id."},
+    {"client|info", cmd_client_info, 2, PLAIN, CONN, "", "6.2.0", CONN, "",
+     "Describes the connection."},
     {"client|kill", cmd_client_kill, -3, ADMIN, CONN, "", "2.4.0", CONN,
      "(ip:port | [[ID client-id] | [TYPE type] | [USER username] | [ADDR addr] | [LADDR laddr] | "
      "[SKIPME yes-no] | [MAXAGE maxage] ...])",
      "Closes connections."},
-    {"client|list", cmd_client_list, -2, ADMIN, CONN, "", "2.4.0", CONN, "[TYPE type] [ID client-id ...]",
-     "Describes the connections."},
-    {"client|no-evict", cmd_client_no_evict, 3, ADMIN, CONN, "", "7.0.0", CONN, "(ON | OFF)",
-     "Spares the connection when clients are evicted."},
-    {"client|no-touch", cmd_client_no_touch, 3, PLAIN, CONN, "", "7.2.0", CONN, "(ON | OFF)",
-     "Leaves the access clocks of keys alone."},
-    {"client|pause", cmd_client_pause, -3, ADMIN, CONN, "", "3.0.0", CONN, "timeout [(WRITE | ALL)]",
-     "Holds commands back for a time."},
-    {"client|reply", cmd_client_reply, 3, PLAIN ",stateful", CONN, "", "3.2.0", CONN, "(ON | OFF | SKIP)",
-     "Tells whether commands are answered."},
-    {"client|setinfo", cmd_client_setinfo, 4, PLAIN, CONN, "", "7.2.0", CONN,
+    {"client|list", cmd_client_list, -2, ADMIN, CONN, "", "2.4.0", CONN,
+     "[TYPE type] [ID client-id ...]", "Describes the connections."},
+    {"client|no-evict", cmd_client_no_evict, 3, ADMIN ",stateful", CONN, "", "7.0.0", CONN,
+     "(ON | OFF)", "Spares the connection when clients are evicted."},
+    {"client|no-touch", cmd_client_no_touch, 3, PLAIN ",stateful", CONN, "", "7.2.0", CONN,
+     "(ON | OFF)", "Leaves the access clocks of keys alone."},
+    {"client|pause", cmd_client_pause, -3, ADMIN, CONN, "", "3.0.0", CONN,
+     "timeout [(WRITE | ALL)]", "Holds commands back for a time."},
+    {"client|reply", cmd_client_reply, 3, PLAIN ",stateful", CONN, "", "3.2.0", CONN,
+     "(ON | OFF | SKIP)", "Tells whether commands are answered."},
+    {"client|setinfo", cmd_client_setinfo, 4, PLAIN ",stateful", CONN, "", "7.2.0", CONN,
      "(LIB-NAME libname | LIB-VER libver)", "Names the client's library."},
-    {"client|setname", cmd_client_setname, 3, PLAIN, CONN, "", "2.6.9", CONN, "connection-name",
-     "Names the connection."},
+    {"client|setname", cmd_client_setname, 3, PLAIN ",stateful", CONN, "", "2.6.9", CONN,
+     "connection-name", "Names the connection."},
     {"client|trackinginfo", cmd_client_trackinginfo, 2, PLAIN, CONN, "", "6.2.0", CONN, "",
      "Tells whether the connection's keys are tracked."},
     {"client|unblock", cmd_client_unblock, -3, ADMIN, CONN, "", "5.0.0", CONN,
      "client-id [(TIMEOUT | ERROR)]", "Ends the waiting of a blocked client."},
-    {"client|unpause", cmd_client_unpause, 2, ADMIN, CONN, "", "6.2.0", CONN, "",
-     "Ends a pause."},
+    {"client|unpause", cmd_client_unpause, 2, ADMIN, CONN, "", "6.2.0", CONN, "", "Ends a pause."},
     {0},
 };

@@ -2,6 +2,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 
+#include "commands/command_hints.h"
 #include "commands/exec.h"
 #include "commands/grammar.h"
 
@@ -86,19 +87,50 @@ static size_t categories(const struct command *cmd, struct bytes *out)
     return n;
 }
 
+static void reply_category(struct exec *x, struct bytes name)
+{
+    char text[32];
+    size_t len = name.n < sizeof text - 2 ? name.n : sizeof text - 2;
+    text[0] = '@';
+    memcpy(text + 1, name.p, len);
+    text[len + 1] = '\0';
+    reply_simple(x->reply, text);
+}
+
+/* Sorts by the place in command_category_order; a few, so by insertion. */
+static unsigned category_place(struct bytes name)
+{
+    unsigned i = 0;
+    while (i < command_category_count && !bytes_is(name, command_category_order[i]))
+        i++;
+    return i;
+}
+
 static void reply_categories(struct exec *x, const struct command *cmd)
 {
     struct bytes all[16];
     size_t n = categories(cmd, all);
     reply_set(x->reply, n);
-    for (size_t i = 0; i < n; i++) {
-        char text[32];
-        size_t len = all[i].n < sizeof text - 2 ? all[i].n : sizeof text - 2;
-        text[0] = '@';
-        memcpy(text + 1, all[i].p, len);
-        text[len + 1] = '\0';
-        reply_simple(x->reply, text);
+    for (size_t i = 1; i < n; i++) {
+        for (size_t k = i; k > 0 && category_place(all[k]) < category_place(all[k - 1]); k--) {
+            struct bytes swap = all[k];
+            all[k] = all[k - 1];
+            all[k - 1] = swap;
+        }
     }
+    for (size_t i = 0; i < n; i++)
+        reply_category(x, all[i]);
+}
+
+static void reply_tips(struct exec *x, const struct command *cmd)
+{
+    size_t mark = reply_begin(x->reply), n = 0;
+    for (const char *t = command_tips(cmd->row->name); *t; n++) {
+        size_t len = strcspn(t, " ");
+        reply_bulk(x->reply, bytes_of(t, len));
+        t += len + (t[len] == ' ');
+    }
+    reply_end(x->reply, mark, REPLY_SET, n);
 }
 
 /* ---- key specifications --------------------------------------------------------------------------------------- */
@@ -167,7 +199,12 @@ static void reply_key_specs(struct exec *x, const struct command *cmd)
 {
     reply_set(x->reply, cmd->nspecs);
     for (unsigned i = 0; i < cmd->nspecs; i++) {
-        reply_map(x->reply, 3);
+        const char *note = command_key_note(cmd->row->name, i);
+        reply_map(x->reply, note ? 4 : 3);
+        if (note) {
+            reply_text(x->reply, "notes");
+            reply_text(x->reply, note);
+        }
         reply_text(x->reply, "flags");
         reply_words(x, cmd->specs[i].flags, '+');
         reply_text(x->reply, "begin_search");
@@ -201,7 +238,7 @@ static void reply_command(struct exec *x, const struct command *cmd)
     reply_int(x->reply, cmd->last);
     reply_int(x->reply, cmd->step);
     reply_categories(x, cmd);
-    reply_set(x->reply, 0);
+    reply_tips(x, cmd);
     reply_key_specs(x, cmd);
     if (subs)
         reply_array(x->reply, subs);
@@ -500,13 +537,14 @@ static void getkeys(struct exec *x, bool with_flags)
                                                   : "The command has no key arguments");
         return;
     }
+    const char *variable = command_flags_of(cmd->row->name, x->argv + 2, x->argc - 2);
     reply_array(x->reply, (size_t)n);
     for (int i = 0; i < n; i++) {
         if (with_flags)
             reply_array(x->reply, 2);
         reply_bulk(x->reply, x->argv[2 + at[i]]);
         if (with_flags)
-            reply_words(x, spec_of_key(cmd, x, at[i])->flags, '+');
+            reply_words(x, variable ? variable : spec_of_key(cmd, x, at[i])->flags, '+');
     }
 }
 

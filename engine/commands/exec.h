@@ -107,11 +107,12 @@ struct block {
     enum value_type type; /* what they must hold for another try */
     bool on_loss;         /* another try also when a key goes or changes its type */
     uint64_t timeout_ms;  /* 0: for ever */
+    void (*on_timeout)(struct reply *r); /* NULL: a null array */
 };
 
 /* True: the command waits, the handler returns without a reply, and is called again when one of the keys
- * has changed; what was found then is answered as usual, or exec_block is called again. After the timeout the
- * reply is a null array. False where nothing can wait (in a transaction, at doors without): the handler answers as
+ * has changed; what was found then is answered as usual, or exec_block is called again. After the timeout
+ * on_timeout replies. False where nothing can wait (in a transaction, at doors without): the handler answers as
  * if the time were over. All keys of the command are locked throughout. */
 bool exec_block(struct exec *x, const struct block *b);
 /* After exec_block said true: in later tries argument i is `value` (XREAD's "$"). */

@@ -1,5 +1,6 @@
-/* INFO: the figures that an operator, a client library or an exporter reads, under Redis's names. Only what is
- * measured is shown; what this server does not have (replicas, scripts) stands at its true value, 0. */
+/* INFO: the figures that an operator, a client library or an exporter reads, under Redis's names.
+ * Only what is measured is shown; what this server does not have (replicas, scripts) stands at its
+ * true value, 0. */
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
@@ -16,7 +17,8 @@ static unsigned long long count_of(struct exec *x, enum engine_counter c)
     return (unsigned long long)engine_counter(x->engine, c);
 }
 
-/* ---- sections --------------------------------------------------------------------------------------------- */
+/* ---- sections
+ * --------------------------------------------------------------------------------------------- */
 
 static void info_server(struct exec *x, struct buf *out)
 {
@@ -25,10 +27,10 @@ static void info_server(struct exec *x, struct buf *out)
     uname(&u);
     buf_printf(out, "redis_version:%s\r\natrium_version:%s\r\nredis_mode:standalone\r\n",
                ATRIUM_REDIS_VERSION, ATRIUM_VERSION);
-    buf_printf(out, "os:%s %s %s\r\narch_bits:%zu\r\nmultiplexing_api:epoll\r\n", u.sysname, u.release,
-               u.machine, sizeof(void *) * 8);
-    buf_printf(out, "gcc_version:%d.%d.%d\r\nprocess_id:%ld\r\nrun_id:%s\r\n", __GNUC__, __GNUC_MINOR__,
-               __GNUC_PATCHLEVEL__, (long)getpid(), x->engine->run_id);
+    buf_printf(out, "os:%s %s %s\r\narch_bits:%zu\r\nmultiplexing_api:epoll\r\n", u.sysname,
+               u.release, u.machine, sizeof(void *) * 8);
+    buf_printf(out, "gcc_version:%d.%d.%d\r\nprocess_id:%ld\r\nrun_id:%s\r\n", __GNUC__,
+               __GNUC_MINOR__, __GNUC_PATCHLEVEL__, (long)getpid(), x->engine->run_id);
     buf_printf(out, "tcp_port:%lld\r\nserver_time_usec:%llu\r\nuptime_in_seconds:%llu\r\n",
                (long long)config_int(x->engine->config, CONFIG_PORT),
                (unsigned long long)clock_wall_us(), (unsigned long long)up_s);
@@ -43,9 +45,11 @@ static void info_clients(struct exec *x, struct buf *out)
     size_t web = session_count(e, DOOR_WEBSOCKET);
     buf_printf(out, "connected_clients:%zu\r\nmaxclients:%lld\r\n", resp + memcached + web,
                (long long)config_int(e->config, CONFIG_MAXCLIENTS));
-    buf_printf(out, "connected_clients_resp:%zu\r\nconnected_clients_memcached:%zu\r\n", resp, memcached);
-    buf_printf(out, "connected_clients_websocket:%zu\r\nblocked_clients:%llu\r\ntracking_clients:0\r\n", web,
-               (unsigned long long)atomic_load(&e->blocked));
+    buf_printf(out, "connected_clients_resp:%zu\r\nconnected_clients_memcached:%zu\r\n", resp,
+               memcached);
+    buf_printf(out,
+               "connected_clients_websocket:%zu\r\nblocked_clients:%llu\r\ntracking_clients:0\r\n",
+               web, (unsigned long long)atomic_load(&e->blocked));
 }
 
 static void info_memory(struct exec *x, struct buf *out)
@@ -54,11 +58,15 @@ static void info_memory(struct exec *x, struct buf *out)
     struct keyspace_stats st = keyspace_stats(x->ks);
     buf_printf(out, "used_memory:%zu\r\nused_memory_human:%.2fM\r\nused_memory_rss:%zu\r\n", used,
                (double)used / 1048576, resident);
-    buf_printf(out, "used_memory_rss_human:%.2fM\r\nused_memory_peak:%zu\r\nused_memory_peak_human:%.2fM\r\n",
-               (double)resident / 1048576, peak, (double)peak / 1048576);
-    buf_printf(out, "used_memory_tables:%zu\r\nmaxmemory:0\r\nmaxmemory_human:0B\r\n", st.table_bytes);
-    buf_printf(out, "maxmemory_policy:noeviction\r\nmem_fragmentation_ratio:%.2f\r\nmem_allocator:%s\r\n",
-               used ? (double)resident / (double)used : 1.0, mem_allocator_name());
+    buf_printf(
+        out,
+        "used_memory_rss_human:%.2fM\r\nused_memory_peak:%zu\r\nused_memory_peak_human:%.2fM\r\n",
+        (double)resident / 1048576, peak, (double)peak / 1048576);
+    buf_printf(out, "used_memory_tables:%zu\r\nmaxmemory:0\r\nmaxmemory_human:0B\r\n",
+               st.table_bytes);
+    buf_printf(
+        out, "maxmemory_policy:noeviction\r\nmem_fragmentation_ratio:%.2f\r\nmem_allocator:%s\r\n",
+        used ? (double)resident / (double)used : 1.0, mem_allocator_name());
     buf_printf(out, "lazyfree_pending_objects:%zu\r\n", st.reclaim_pending);
 }
 
@@ -83,9 +91,10 @@ static void info_stats(struct exec *x, struct buf *out)
     buf_printf(out, "evicted_keys:%llu\r\nkeyspace_hits:%llu\r\nkeyspace_misses:%llu\r\n",
                (unsigned long long)st.evicted_keys, count_of(x, COUNTER_HITS),
                count_of(x, COUNTER_MISSES));
-    buf_printf(out, "pubsub_patterns:%zu\r\ntotal_messages_published:%llu\r\ntotal_error_replies:%llu\r\n",
-               hub_pattern_count(x->engine->hub), count_of(x, COUNTER_PUBLISHED),
-               count_of(x, COUNTER_ERRORS));
+    buf_printf(
+        out, "pubsub_patterns:%zu\r\ntotal_messages_published:%llu\r\ntotal_error_replies:%llu\r\n",
+        hub_pattern_count(x->engine->hub), count_of(x, COUNTER_PUBLISHED),
+        count_of(x, COUNTER_ERRORS));
     buf_printf(out, "client_output_buffer_limit_disconnections:%llu\r\n",
                count_of(x, COUNTER_OUTPUT_LIMIT_CLOSED));
 }
@@ -101,8 +110,9 @@ static void info_cpu(struct exec *x, struct buf *out)
     struct rusage self;
     (void)x;
     getrusage(RUSAGE_SELF, &self);
-    buf_printf(out, "used_cpu_sys:%ld.%06ld\r\nused_cpu_user:%ld.%06ld\r\n", (long)self.ru_stime.tv_sec,
-               (long)self.ru_stime.tv_usec, (long)self.ru_utime.tv_sec, (long)self.ru_utime.tv_usec);
+    buf_printf(out, "used_cpu_sys:%ld.%06ld\r\nused_cpu_user:%ld.%06ld\r\n",
+               (long)self.ru_stime.tv_sec, (long)self.ru_stime.tv_usec, (long)self.ru_utime.tv_sec,
+               (long)self.ru_utime.tv_usec);
 }
 
 static void info_commandstats(struct exec *x, struct buf *out)
@@ -111,8 +121,9 @@ static void info_commandstats(struct exec *x, struct buf *out)
         struct command_sum s = command_stats(x->engine, id);
         if (!s.calls && !s.rejected)
             continue;
-        buf_printf(out, "cmdstat_%s:calls=%llu,usec=%llu,usec_per_call=%.2f,rejected_calls=%llu,"
-                        "failed_calls=%llu\r\n",
+        buf_printf(out,
+                   "cmdstat_%s:calls=%llu,usec=%llu,usec_per_call=%.2f,rejected_calls=%llu,"
+                   "failed_calls=%llu\r\n",
                    command_at(id)->row->name, (unsigned long long)s.calls, (unsigned long long)s.us,
                    s.calls ? (double)s.us / (double)s.calls : 0.0, (unsigned long long)s.rejected,
                    (unsigned long long)s.failed);
@@ -135,7 +146,8 @@ static void info_keyspace(struct exec *x, struct buf *out)
     }
 }
 
-/* ---- which sections ----------------------------------------------------------------------------------------- */
+/* ---- which sections
+ * ----------------------------------------------------------------------------------------- */
 
 static const struct section {
     const char *name, *title;
@@ -178,84 +190,16 @@ static void cmd_info(struct exec *x)
     buf_release(&out);
 }
 
-/* ---- MEMORY, LOLWUT, ROLE, SHUTDOWN --------------------------------------------------------------------------- */
-
-static void cmd_memory_usage(struct exec *x)
-{
-    struct option o[] = {{"SAMPLES", 0, 1, false, 0}, {0}};
-    int64_t samples;
-    if (!exec_options(x, 3, o) || (o[0].at && !exec_int_in(x, o[0].at + 1, 0, INT64_MAX, "syntax error",
-                                                           &samples)))
-        return;
-    struct entry *e = exec_peek(x, 0);
-    if (e)
-        reply_int(x->reply, (int64_t)entry_mem_bytes(e));
-    else
-        reply_null(x->reply);
-}
-
-static void cmd_memory_purge(struct exec *x)
-{
-    mem_purge();
-    reply_ok(x->reply);
-}
-
-static void cmd_memory_doctor(struct exec *x)
-{
-    size_t used = mem_used_bytes(), resident = mem_resident_bytes();
-    struct buf out;
-    buf_init(&out);
-    buf_printf(&out, "%zu bytes are in use and %zu are resident.%s", used, resident,
-               used > 64u << 20 && resident > used + used / 2
-                   ? " Much of what is resident is free: MEMORY PURGE gives it back."
-                   : " Nothing looks wrong.");
-    reply_verbatim(x->reply, "txt", buf_bytes(&out));
-    buf_release(&out);
-}
-
-static void reply_figure(struct exec *x, const char *name, size_t v)
-{
-    reply_text(x->reply, name);
-    reply_int(x->reply, (int64_t)v);
-}
-
-static void cmd_memory_stats(struct exec *x)
-{
-    struct keyspace_stats st = keyspace_stats(x->ks);
-    size_t keys = 0;
-    for (unsigned db = 0; db < DB_COUNT; db++)
-        keys += keyspace_size(x->ks, db);
-    reply_map(x->reply, 6);
-    reply_figure(x, "peak.allocated", mem_peak_bytes());
-    reply_figure(x, "total.allocated", mem_used_bytes());
-    reply_figure(x, "allocator.resident", mem_resident_bytes());
-    reply_figure(x, "overhead.hashtable.main", st.table_bytes);
-    reply_figure(x, "keys.count", keys);
-    reply_figure(x, "lazyfree.pending", st.reclaim_pending);
-}
-
-static void cmd_memory_help(struct exec *x)
-{
-    static const char *const lines[] = {
-        "MEMORY <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
-        "DOCTOR",
-        "    Return memory problems reports.",
-        "PURGE",
-        "    Attempt to purge dirty pages for reclamation by the allocator.",
-        "STATS",
-        "    Return information about the memory usage of the server.",
-        "USAGE <key> [SAMPLES <count>]",
-        "    Return memory in bytes used by <key> and its value.",
-        "HELP",
-        "    Print this help.",
-    };
-    reply_lines(x->reply, lines, sizeof lines / sizeof *lines);
-}
+/* ---- LOLWUT, SHUTDOWN
+ * ---------------------------------------------------------------------------------------- */
 
 /* A small pattern, and the version. */
 static void cmd_lolwut(struct exec *x)
 {
     struct buf out;
+    int64_t version; /* there is one picture */
+    if (exec_is(x, 1, "VERSION") && x->argc > 2 && !exec_int(x, 2, &version))
+        return;
     buf_init(&out);
     for (int row = 0; row < 8; row++) {
         for (int col = 0; col < 32; col++)
@@ -267,47 +211,40 @@ static void cmd_lolwut(struct exec *x)
     buf_release(&out);
 }
 
-static void cmd_role(struct exec *x)
-{
-    reply_array(x->reply, 3);
-    reply_text(x->reply, "master");
-    reply_int(x->reply, 0);
-    reply_array(x->reply, 0);
-}
-
 static void cmd_shutdown(struct exec *x)
 {
-    struct option o[] = {{"NOSAVE", 1, 0, false, 0}, {"NOW", 0, 0, false, 0}, {"FORCE", 0, 0, false, 0}, {0}};
+    struct option o[] = {{"NOSAVE", 1, 0, false, 0},
+                         {"ABORT", 1, 0, true, 0},
+                         {"NOW", 0, 0, false, 0},
+                         {"FORCE", 0, 0, false, 0},
+                         {0}};
     if (exec_is(x, 1, "SAVE")) {
-        reply_errorf(x->reply, ERROR_GENERIC, "there is no persistence, so there is nothing to save to");
+        reply_errorf(x->reply, ERROR_GENERIC,
+                     "there is no persistence, so there is nothing to save to");
         return;
     }
     if (!exec_options(x, 1, o))
         return;
+    if (o[1].at) { /* it ends at once, so there is never one to stop */
+        if (o[2].at || o[3].at)
+            reply_error(x->reply, ERROR_SYNTAX);
+        else
+            reply_errorf(x->reply, ERROR_GENERIC, "No shutdown in progress.");
+        return;
+    }
     engine_request_shutdown(x->engine);
     x->session->close_after_reply = true;
-    reply_ok(x->reply);
+    if (x->session->door !=
+        DOOR_RESP) /* there the end of the connection is the answer, as clients expect */
+        reply_ok(x->reply);
 }
 
 const struct command_row info_commands[] = {
-    {"info", cmd_info, -1, "loading,stale,unlocked", "dangerous", "", "1.0.0", "server", "[section ...]",
-     "Returns figures about the server."},
+    {"info", cmd_info, -1, "loading,stale,unlocked", "dangerous", "", "1.0.0", "server",
+     "[section ...]", "Returns figures about the server."},
     {"lolwut", cmd_lolwut, -1, "readonly,fast", "", "", "5.0.0", "server", "[VERSION version]",
      "Shows a picture and the version."},
-    {"memory", NULL, -2, "", "", "", "4.0.0", "server", "", "Container of the commands about memory."},
-    {"memory|doctor", cmd_memory_doctor, 2, "", "", "", "4.0.0", "server", "",
-     "Says what is wrong with memory use."},
-    {"memory|help", cmd_memory_help, 2, "loading,stale", "", "", "4.0.0", "server", "",
-     "Shows help about the subcommands."},
-    {"memory|purge", cmd_memory_purge, 2, "", "", "", "4.0.0", "server", "",
-     "Gives unused pages back to the system."},
-    {"memory|stats", cmd_memory_stats, 2, "unlocked", "", "", "4.0.0", "server", "",
-     "Returns figures about memory."},
-    {"memory|usage", cmd_memory_usage, -3, "readonly", "", "@2:0/1:RO", "4.0.0", "server",
-     "key [SAMPLES count]", "Returns the bytes that a key and its value take."},
-    {"role", cmd_role, 1, "noscript,loading,stale,fast", "admin,dangerous", "", "2.8.12", "server", "",
-     "Tells the server's role in replication."},
-    {"shutdown", cmd_shutdown, -1, "admin,noscript,loading,stale,no_multi,allow_busy", "", "", "1.0.0",
-     "server", "[(NOSAVE | SAVE)] [NOW] [FORCE]", "Ends the server."},
+    {"shutdown", cmd_shutdown, -1, "admin,noscript,loading,stale,no_multi,allow_busy", "", "",
+     "1.0.0", "server", "[(NOSAVE | SAVE)] [NOW] [FORCE] [ABORT]", "Ends the server."},
     {0},
 };

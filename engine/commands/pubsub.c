@@ -28,6 +28,7 @@ static void reply_membership(struct exec *x, const char *word, const struct byte
     else
         reply_null(x->reply);
     reply_int(x->reply, (int64_t)hub_session_count(x->session, kind));
+    reply_push_end(x->reply);
 }
 
 static void subscribe(struct exec *x, const char *word, enum sub_kind kind)

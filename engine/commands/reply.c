@@ -163,9 +163,22 @@ static unsigned container_head(const struct reply *r, char *to, enum reply_kind 
 
 static void resp_open(struct reply *r, enum reply_kind kind, size_t count)
 {
+    struct resp_reply *resp = (struct resp_reply *)r;
+    if (kind == REPLY_PUSH && resp->pushes && !resp->aside) {
+        resp->aside = resp->out;
+        resp->out = resp->pushes;
+    }
     struct buf *out = out_of(r);
     char *to = buf_reserve(out, HEAD_MAX);
     out->n += container_head(r, to, kind, count);
+}
+
+static void resp_push_end(struct reply *r)
+{
+    struct resp_reply *resp = (struct resp_reply *)r;
+    if (resp->aside)
+        resp->out = resp->aside;
+    resp->aside = NULL;
 }
 
 static size_t resp_begin(struct reply *r)
@@ -196,6 +209,7 @@ static const struct reply_ops resp_ops = {
     .boolean = resp_boolean,
     .verbatim = resp_verbatim,
     .open = resp_open,
+    .push_end = resp_push_end,
     .begin = resp_begin,
     .end = resp_end,
 };

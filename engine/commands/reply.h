@@ -34,6 +34,7 @@ struct reply_ops {
     void (*verbatim)(struct reply *r, const char *format, struct bytes s); /* format: 3 letters */
     void (*open)(struct reply *r, enum reply_kind kind, size_t count);
     size_t (*begin)(struct reply *r);
+    void (*push_end)(struct reply *r); /* the parts of a push are complete; NULL: it is all the same */
     void (*end)(struct reply *r, size_t mark, enum reply_kind kind, size_t count);
 };
 
@@ -113,6 +114,13 @@ static inline void reply_push(struct reply *r, size_t n)
     r->ops->open(r, REPLY_PUSH, n);
 }
 
+/* After the last part of a push. */
+static inline void reply_push_end(struct reply *r)
+{
+    if (r->ops->push_end)
+        r->ops->push_end(r);
+}
+
 static inline size_t reply_begin(struct reply *r)
 {
     return r->ops->begin(r);
@@ -138,6 +146,8 @@ void reply_lines(struct reply *r, const char *const *lines, size_t n);
 struct resp_reply {
     struct reply base;
     struct buf *out;
+    struct buf *pushes; /* NULL: pushes go into out with the rest */
+    struct buf *aside;  /* out, while a push is written into pushes */
 };
 
 void resp_reply_init(struct resp_reply *r, struct buf *out, uint8_t resp);

@@ -125,6 +125,17 @@ bool session_subscribed(const struct session *s)
     return s->subs && (hub_session_count(s, SUB_CHANNEL) || hub_session_count(s, SUB_SHARD));
 }
 
+struct session_buffers session_buffers(const struct session *s)
+{
+    return s->ops && s->ops->buffers ? s->ops->buffers(s) : (struct session_buffers){.fd = -1};
+}
+
+size_t session_bytes(const struct session *s)
+{
+    struct session_buffers b = session_buffers(s);
+    return sizeof *s + b.in + b.in_free + b.out;
+}
+
 void session_lock(struct engine *e)
 {
     pthread_mutex_lock(&e->sessions_lock);

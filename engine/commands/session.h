@@ -34,13 +34,20 @@ enum wake_reason {
     WAKE_ERROR, /* CLIENT UNBLOCK ... ERROR */
 };
 
+/* A connection's descriptor, what it holds of input that was not looked at and of output that was not sent, and
+ * the room left in the former's buffer. */
+struct session_buffers {
+    int fd;
+    size_t in, in_free, out;
+};
+
 struct session_ops {
     /* A message for one of the session's subscriptions. Called in the owner's thread by mailbox_drain. */
     void (*deliver)(struct session *s, struct message *m);
     /* Close the connection (CLIENT KILL, shutdown): in the owner's thread. */
     void (*close)(struct session *s);
-    /* Bytes waiting in and out, for CLIENT LIST; any thread, so from atomics. May be NULL. */
-    void (*buffers)(const struct session *s, size_t *in, size_t *out);
+    /* The socket and its buffers, for CLIENT LIST; any thread, so from atomics. May be NULL. */
+    struct session_buffers (*buffers)(const struct session *s);
     /* The blocked command of that id, which may be over by now, has news: call engine_wake soon, not from within.
      * In the owner's thread, by mailbox_drain. NULL: commands do not block at this door. */
     void (*wake)(struct session *s, uint64_t wait_id, enum wake_reason reason);
@@ -78,6 +85,7 @@ struct session {
     _Atomic(const struct command *) last_command;
     _Atomic uint64_t commands, bytes_in, bytes_out;
     _Atomic int32_t queued;               /* commands since MULTI, -1: no transaction is open */
+    _Atomic uint32_t watching;            /* keys that WATCH looks at */
     _Atomic uint32_t sub_counts[3]; /* by enum sub_kind, kept by the hub, for CLIENT LIST */
 
     struct session *next, *prev; /* registry lock */
@@ -101,6 +109,11 @@ bool session_set_name(struct exec *x, struct bytes name);
 bool session_authenticate(struct session *s, struct bytes user, struct bytes password);
 /* Is it in RESP2's subscribe mode (few commands allowed)? */
 bool session_subscribed(const struct session *s);
+
+/* fd -1 and nothing where the door does not tell. Any thread. */
+struct session_buffers session_buffers(const struct session *s);
+/* What it takes, buffers included. Any thread. */
+size_t session_bytes(const struct session *s);
 
 /* Calls visit for each session under the registry lock: read only, do not block. */
 typedef void session_visit(struct session *s, void *ctx);

@@ -151,18 +151,21 @@ static void watch_key(struct exec *x, unsigned k)
     w->watch.dirty = &tx->dirty;
     w->next = tx->watched;
     tx->watched = w;
+    atomic_fetch_add_explicit(&x->session->watching, 1, memory_order_relaxed);
     interest_watch(key->shard, x->db, key->hash, key->name, &w->watch);
 }
 
 /* The shards' locks are held, or the gate is closed. */
-static void unwatch_locked(struct transaction *tx)
+static void unwatch_locked(struct session *s)
 {
+    struct transaction *tx = s->tx;
     for (struct watched *w = tx->watched, *next; w; w = next) {
         next = w->next;
         interest_unwatch(&w->watch);
         mem_free(w);
     }
     tx->watched = NULL;
+    atomic_store_explicit(&s->watching, 0, memory_order_relaxed);
     atomic_store(&tx->dirty, false);
 }
 
@@ -185,7 +188,7 @@ static void unwatch(struct session *s)
     if (!was_inside)
         gate_pass(keyspace_gate(s->engine->ks), th->gate_word);
     shard_set_lock(&set, shards);
-    unwatch_locked(s->tx);
+    unwatch_locked(s);
     shard_set_unlock(&set, shards);
     if (!was_inside)
         gate_exit(th->gate_word);
@@ -244,7 +247,7 @@ static void add_queue_shards(struct exec *x, const struct transaction *tx, struc
 static void run_locked(struct exec *x, struct transaction *tx)
 {
     bool clean = still_clean(x, tx);
-    unwatch_locked(tx);
+    unwatch_locked(x->session);
     if (clean)
         run_queue(x, tx);
     else

@@ -86,6 +86,7 @@ bool exec_block(struct exec *x, const struct block *b)
     uint64_t deadline_ms = b->timeout_ms ? x->now_ms + b->timeout_ms : 0;
     struct waiter *w = waiter_new(x, b->type, deadline_ms);
     w->on_loss = b->on_loss;
+    w->on_timeout = b->on_timeout ? b->on_timeout : reply_null_array;
     join_queues(w, x, b->first, b->n);
     x->session->waiter = w;
     atomic_store_explicit(&x->session->waiting, w->id, memory_order_relaxed);
@@ -339,7 +340,7 @@ bool engine_wake(struct session *s, enum wake_reason reason, struct reply *reply
     if (w->answered)
         capture_replay(&w->answer, reply);
     else if (reason == WAKE_TIMEOUT)
-        reply_null_array(reply);
+        w->on_timeout(reply);
     else if (reason == WAKE_ERROR)
         reply_error(reply, ERROR_UNBLOCKED);
     else

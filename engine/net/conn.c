@@ -155,7 +155,19 @@ static void give_back(struct buf *b, struct buf *spare)
 static void show_buffers(struct conn *c)
 {
     atomic_store_explicit(&c->shown_in, c->in.n - c->consumed, memory_order_relaxed);
+    atomic_store_explicit(&c->shown_in_free, c->in.cap - c->in.n, memory_order_relaxed);
     atomic_store_explicit(&c->shown_out, conn_unsent(c), memory_order_relaxed);
+}
+
+struct session_buffers conn_buffers(const struct session *s)
+{
+    const struct conn *c = s->context;
+    return (struct session_buffers){
+        .fd = c->fd,
+        .in = atomic_load_explicit(&c->shown_in, memory_order_relaxed),
+        .in_free = atomic_load_explicit(&c->shown_in_free, memory_order_relaxed),
+        .out = atomic_load_explicit(&c->shown_out, memory_order_relaxed),
+    };
 }
 
 /* Drops the first *done bytes, where that moves no more than was done since the last time. */

@@ -1,4 +1,5 @@
 /* Listening sockets: TCP on every address of `bind`, and the Unix socket. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -30,8 +31,7 @@ static int listen_at(const struct addrinfo *a, int backlog)
 /* One word of `bind`; -1: failed, with errno. */
 static int listen_word(const char *host, int port, int backlog)
 {
-    struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV,
-                             .ai_socktype = SOCK_STREAM},
+    struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM},
                     *found = NULL;
     char service[8];
     snprintf(service, sizeof service, "%d", port);
@@ -74,20 +74,33 @@ int net_listen(const struct config *c, enum config_id port_id, int *fds, int max
         if (fd >= 0) {
             fds[n++] = fd;
         } else if (!(optional && not_there(errno))) {
-            buf_printf(error, "%s: cannot listen on %s port %d: %s", config_name(port_id), host, port,
-                       strerror(errno));
+            buf_printf(error, "%s: cannot listen on %s port %d: %s", config_name(port_id), host,
+                       port, strerror(errno));
             while (n > 0)
                 close(fds[--n]);
             n = -1;
         }
     }
     if (n == 0) {
-        buf_printf(error, "%s: cannot listen on port %d: bind names no address", config_name(port_id),
-                   port);
+        buf_printf(error, "%s: cannot listen on port %d: bind names no address",
+                   config_name(port_id), port);
         n = -1;
     }
     buf_release(&words);
     return n;
+}
+
+void net_socket_host(int fd, char *host, size_t room)
+{
+    struct sockaddr_storage a = {0};
+    socklen_t len = sizeof a;
+    char text[INET6_ADDRSTRLEN] = "";
+    getsockname(fd, (struct sockaddr *)&a, &len);
+    if (a.ss_family == AF_INET)
+        inet_ntop(AF_INET, &((struct sockaddr_in *)&a)->sin_addr, text, sizeof text);
+    else if (a.ss_family == AF_INET6)
+        inet_ntop(AF_INET6, &((struct sockaddr_in6 *)&a)->sin6_addr, text, sizeof text);
+    snprintf(host, room, a.ss_family == AF_INET6 ? "[%s]" : "%s", text);
 }
 
 int net_listen_unix(const struct config *c, const char *path, struct buf *error)

@@ -59,7 +59,7 @@ struct conn {
     uint64_t soft_limit_since_ms; /* output above the soft limit since then; 0: it is not */
     struct conn *next, *prev;        /* all of the loop */
     struct conn *next_dirty, *next_dead, *next_woken;
-    _Atomic size_t shown_in, shown_out; /* for CLIENT LIST */
+    _Atomic size_t shown_in, shown_in_free, shown_out; /* for CLIENT LIST */
 };
 
 struct loop {
@@ -150,6 +150,9 @@ void conn_serve_woken(struct loop *l);
 void conn_flush(struct conn *c);
 void conn_free(struct conn *c);
 void conn_sweep(struct loop *l, uint64_t now_ms);
+
+/* session_ops.buffers of both protocols. */
+struct session_buffers conn_buffers(const struct session *s);
 
 /* The protocols. */
 extern const struct protocol resp_protocol;

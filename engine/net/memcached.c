@@ -320,17 +320,10 @@ static void close_session(struct session *s)
     conn_kill(s->context);
 }
 
-static void buffers(const struct session *s, size_t *in, size_t *out)
-{
-    const struct conn *c = s->context;
-    *in = atomic_load_explicit(&c->shown_in, memory_order_relaxed);
-    *out = atomic_load_explicit(&c->shown_out, memory_order_relaxed);
-}
-
 /* Nothing subscribes at this door, so there is nothing to deliver. */
 static const struct session_ops memcached_session_ops = {
     .close = close_session,
-    .buffers = buffers,
+    .buffers = conn_buffers,
 };
 
 const struct protocol memcached_protocol = {

@@ -113,6 +113,13 @@ struct net *net_open(struct engine *e, struct buf *error)
     return NULL;
 }
 
+void net_host(const struct net *n, char *host, size_t room)
+{
+    host[0] = '\0';
+    for (size_t i = 0; i < n->nlisteners && !host[0]; i++)
+        net_socket_host(n->listeners[i].fd, host, room);
+}
+
 void net_close(struct net *n)
 {
     size_t first = n->nloops - n->started;

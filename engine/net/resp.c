@@ -22,13 +22,6 @@ static void close_session(struct session *s)
     conn_kill(s->context);
 }
 
-static void buffers(const struct session *s, size_t *in, size_t *out)
-{
-    const struct conn *c = s->context;
-    *in = atomic_load_explicit(&c->shown_in, memory_order_relaxed);
-    *out = atomic_load_explicit(&c->shown_out, memory_order_relaxed);
-}
-
 static void wake(struct session *s, uint64_t wait_id, enum wake_reason reason)
 {
     if (wait_id == engine_wait_id(s))
@@ -39,7 +32,7 @@ static const struct session_ops resp_session_ops = {
     .deliver = deliver,
     .wake = wake,
     .close = close_session,
-    .buffers = buffers,
+    .buffers = conn_buffers,
 };
 
 static void resp_open(struct conn *c)
@@ -56,7 +49,8 @@ static void resp_close(struct conn *c)
 }
 
 /* CLIENT REPLY OFF and SKIP: what the command answered is taken back. */
-static void apply_reply_mode(struct session *s, struct buf *out, size_t mark, enum reply_mode before)
+static void apply_reply_mode(struct session *s, struct buf *out, size_t mark,
+                             enum reply_mode before)
 {
     if (before == REPLY_MODE_SKIP || s->reply_mode == REPLY_MODE_OFF ||
         s->reply_mode == REPLY_MODE_SKIP_NEXT)
@@ -67,8 +61,9 @@ static void apply_reply_mode(struct session *s, struct buf *out, size_t mark, en
         s->reply_mode = REPLY_MODE_SKIP;
 }
 
-/* A browser that is made to POST to this port: an HTTP request's first line or its Host header. What follows in
- * the request's body must not be taken for commands, so the connection ends here, as in Redis. */
+/* A browser that is made to POST to this port: an HTTP request's first line or its Host header.
+ * What follows in the request's body must not be taken for commands, so the connection ends here,
+ * as in Redis. */
 static bool is_http(struct bytes name)
 {
     return (name.n == 4 && (name.p[0] | 32) == 'p' && bytes_is(name, "POST")) ||
@@ -88,11 +83,32 @@ static bool resp_wake(struct conn *c, enum wake_reason reason)
     return true;
 }
 
+/* While replies are switched off the command answers aside, so that pushes still come through. */
+static void init_reply(struct conn *c, struct resp_reply *reply, struct buf *aside)
+{
+    buf_init(aside);
+    if (__builtin_expect(c->session->reply_mode == REPLY_MODE_ON, 1)) {
+        resp_reply_init(reply, &c->out, c->session->resp);
+    } else {
+        resp_reply_init(reply, aside, c->session->resp);
+        reply->pushes = &c->out;
+    }
+}
+
+static void finish_reply(struct conn *c, struct buf *aside, size_t mark, enum reply_mode before)
+{
+    apply_reply_mode(c->session, before == REPLY_MODE_ON ? &c->out : aside,
+                     before == REPLY_MODE_ON ? mark : 0, before);
+    buf_add_bytes(&c->out, buf_bytes(aside));
+    buf_release(aside);
+}
+
 /* Runs one request; false where it has to wait for CLIENT UNPAUSE. */
 static bool run_request(struct conn *c, const struct bytes *argv, int argc)
 {
     struct session *s = c->session;
     struct resp_reply reply;
+    struct buf aside;
     size_t mark = c->out.n;
     enum reply_mode before = s->reply_mode;
     if (__builtin_expect(is_http(argv[0]), 0)) {
@@ -100,7 +116,7 @@ static bool run_request(struct conn *c, const struct bytes *argv, int argc)
         conn_finish(c);
         return true;
     }
-    resp_reply_init(&reply, &c->out, s->resp);
+    init_reply(c, &reply, &aside);
     enum engine_result result = engine_execute(s, argv, argc, &reply.base);
     if (__builtin_expect(result == ENGINE_PAUSED, 0)) {
         c->paused = c->loop->any_paused = true;
@@ -111,7 +127,7 @@ static bool run_request(struct conn *c, const struct bytes *argv, int argc)
         return true;
     }
     if (__builtin_expect(before != REPLY_MODE_ON || s->reply_mode != REPLY_MODE_ON, 0))
-        apply_reply_mode(s, &c->out, mark, before);
+        finish_reply(c, &aside, mark, before);
     if (s->close_after_reply)
         conn_finish(c);
     return true;

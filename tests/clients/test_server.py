@@ -45,6 +45,32 @@ class Start(unittest.TestCase):
             file.flush()
             self.refuse("%s:3: unknown directive 'prot'" % file.name, file.name)
 
+    def banner(self, *flags):
+        """The line of the RESP door."""
+        child = subprocess.Popen([os.environ["ATRIUM_PROGRAM"], "--memcached-port", "0", "--http-port", "0", *flags],
+                                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        lines = [child.stdout.readline() for _ in range(2)]
+        child.terminate()
+        child.communicate(timeout=5)
+        return lines[1].split()
+
+    def test_it_tells_where_it_is_bound(self):
+        port = str(doors.free_port())
+        self.assertEqual(self.banner("--port", port, "--bind", "127.0.0.2")[:6],
+                         ["RESP", "127.0.0.2:" + port, "redis-cli", "-h", "127.0.0.2", "-p"])
+        skipped = self.banner("--port", port, "--bind", "-10.255.255.1", "127.0.0.1", "--requirepass", "x")
+        self.assertEqual(skipped[:5], ["RESP", "127.0.0.1:" + port, "redis-cli", "-p", port])
+
+    def test_shutdown(self):
+        port = doors.free_port()
+        argv = [os.environ["ATRIUM_PROGRAM"], "--memcached-port", "0", "--http-port", "0", "--port", str(port)]
+        child = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        doors.wait_for(port)
+        with self.assertRaisesRegex(redis.ResponseError, "No shutdown in progress."):
+            client(port).execute_command("SHUTDOWN", "ABORT")
+        client(port).shutdown(nosave=True)
+        self.assertEqual(child.wait(5), 0)
+
     def test_a_signal_ends_it_with_clients_waiting(self):
         argv = [os.environ["ATRIUM_PROGRAM"], "--memcached-port", "0", "--http-port", "0", "--port"]
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -142,7 +168,7 @@ class Clients(unittest.TestCase):
                 for _ in range(60):
                     r.client_list()
                     r.info()
-                    r.execute_command("CLIENT", "INFO")
+                    r.client_info()
             except Exception as error:
                 errors.append(error)
 
@@ -161,6 +187,61 @@ class Clients(unittest.TestCase):
         for t in threads:
             t.join()
         self.assertEqual(errors, [])
+
+
+    def test_what_the_list_tells(self):
+        r = client()
+        r.execute_command("WATCH", "k")
+        line = r.client_info()
+        self.assertGreater(int(line["fd"]), 2)
+        self.assertEqual((line["watch"], int(line["omem"]), line["events"]), ("1", 0, "r"))
+        r.execute_command("UNWATCH")
+        self.assertEqual(r.client_info()["watch"], "0")
+
+    def test_pushes_come_through_while_replies_are_off(self):
+        with socket.create_connection(("127.0.0.1", doors.PORT), 10) as s:
+            f = s.makefile("rb")
+            s.sendall(b"CLIENT REPLY OFF\r\nPING\r\nSUBSCRIBE off-2\r\nPING\r\n")
+            for expected in (b"*3\r\n$9\r\nsubscribe\r\n$5\r\noff-2\r\n:1\r\n",
+                             b"*3\r\n$7\r\nmessage\r\n$5\r\noff-2\r\n$1\r\nm\r\n"):
+                self.assertEqual(f.read(len(expected)), expected)
+                client().publish("off-2", "m")
+        with socket.create_connection(("127.0.0.1", doors.PORT), 10) as s:
+            s.sendall(b"HELLO 3\r\nSUBSCRIBE off-3\r\nCLIENT REPLY OFF\r\nPUBLISH off-3 mine\r\nGET k\r\n"
+                      b"CLIENT REPLY SKIP\r\nCLIENT REPLY ON\r\nECHO end\r\n")
+            f, got = s.makefile("rb"), b""
+            while not got.endswith(b"end\r\n"):
+                got += f.readline()
+            self.assertEqual(got[got.index(b">"):],
+                             b">3\r\n$9\r\nsubscribe\r\n$5\r\noff-3\r\n:1\r\n"
+                             b">3\r\n$7\r\nmessage\r\n$5\r\noff-3\r\n$4\r\nmine\r\n+OK\r\n$3\r\nend\r\n")
+
+
+class Waiting(unittest.TestCase):
+    def timed(self, *command):
+        began = time.monotonic()
+        answer = client(socket_timeout=10).execute_command(*command)
+        return answer, time.monotonic() - began
+
+    def test_nobody_acknowledges(self):
+        for command, least, most in ((("WAIT", 0, 0), 0, 0.2), (("WAIT", 1, 300), 0.29, 2), (("WAIT", -1, 5000), 0, 0.2)):
+            answer, took = self.timed(*command)
+            self.assertEqual(answer, 0)
+            self.assertTrue(least <= took < most, (command, took))
+        self.assertEqual(self.timed("WAITAOF", 0, 0, 0)[0], [0, 0])
+        answer, took = self.timed("WAITAOF", 0, 1, 300)
+        self.assertEqual(answer, [0, 0])
+        self.assertGreaterEqual(took, 0.29)
+
+    def test_it_is_unblocked_as_other_commands_are(self):
+        waiting, answers = client(), []
+        number = waiting.client_id()
+        thread = threading.Thread(target=lambda: answers.append(waiting.execute_command("WAIT", 3, 0)))
+        thread.start()
+        while not client().execute_command("CLIENT", "UNBLOCK", number):
+            time.sleep(0.01)
+        thread.join(10)
+        self.assertEqual(answers, [0])
 
 
 class Watching(unittest.TestCase):
@@ -198,6 +279,17 @@ class Watching(unittest.TestCase):
             r.config_set("slowlog-log-slower-than", -1)
             r.slowlog_reset()
             self.assertEqual(r.slowlog_len(), 0)
+
+    def test_memory(self):
+        r = client()
+        stats = r.memory_stats()
+        for field in ("peak.allocated", "startup.allocated", "clients.normal", "overhead.total", "keys.count",
+                      "dataset.bytes", "allocator.active", "fragmentation"):
+            self.assertIn(field, stats)
+        self.assertGreaterEqual(stats["peak.allocated"], stats["total.allocated"])
+        self.assertGreater(stats["total.allocated"], stats["startup.allocated"])
+        text = r.execute_command("MEMORY", "MALLOC-STATS")
+        self.assertIn(b"jemalloc" if os.environ["ATRIUM_BUILD"] == "plain" else b"Stats not supported", text)
 
     def test_info(self):
         with doors.another() as (port, *_):

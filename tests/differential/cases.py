@@ -21,12 +21,13 @@ def names_of(reply):
 
 def comparable(row):
     """Of a row of COMMAND INFO what must agree, by name."""
-    name, arity, flags, first, last, step, categories, _, specs, subs = [item[1] for item in row[1][:10]]
+    name, arity, flags, first, last, step, categories, tips, specs, subs = [item[1] for item in row[1][:10]]
     told = {"name": name, "arity": arity, "keys": (first, last, step)}
     told["flags"] = sorted(f[1] for f in flags if f[1] not in LATER_FLAGS)
     if b"blocking" in told["flags"]:  # scripts may call these since 7.2
         told["flags"] = [f for f in told["flags"] if f != b"noscript"]
-    told["categories"] = sorted(c[1] for c in categories)
+    told["categories"] = [c[1] for c in categories]
+    told["tips"] = [tip[1] for tip in tips]
     told["key specs"] = sorted(map(spec_text, specs))
     told["subcommands"] = [sub[1][0][1] for sub in subs]
     return told
@@ -38,8 +39,8 @@ def spec_text(spec):
         return repr(spec[1])
     items = dict(zip((k[1] for k in spec[1][0::2]), spec[1][1::2]))
     flags = sorted(f[1] for f in items.pop(b"flags")[1])
-    items.pop(b"notes", None)
-    return repr(flags) + " ".join(resp.render(items[k]) for k in sorted(items))
+    noted = items.pop(b"notes", None) is not None  # in words of our own
+    return repr((flags, noted)) + " ".join(resp.render(items[k]) for k in sorted(items))
 
 
 def command_rows(ports, _, accepted, report):

@@ -211,6 +211,7 @@ SPECIAL = {
     b"PUBSUB": same_pubsub,
     b"TIME": same_clock,
     b"SLOWLOG": same_kind,
+    b"LOLWUT": same_kind,
 }
 SPECIAL.update((name, same_elements) for name in UNORDERED)
 SPECIAL.update((name, same_scan) for name in SCANS)

@@ -125,7 +125,11 @@ def parse_arguments():
     parser.add_argument("--table", default="", help="only the tables whose file's name begins so")
     parser.add_argument("--fault", type=int, default=0)
     parser.add_argument("--atrium", default=os.path.join(HERE, "../../build/atrium"))
-    return parser.parse_args()
+    options = parser.parse_args()
+    unknown = set(options.family or []) - {*FAMILIES, *PARTS, "tables", "memcached"}
+    if unknown:
+        parser.error("no such family: " + ", ".join(sorted(unknown)))
+    return options
 
 
 def start(options):

@@ -29,7 +29,9 @@ def test_errors(door):
 
 def test_what_has_no_meaning_in_one_request(door):
     for command in (["SUBSCRIBE", "c"], ["psubscribe", "c"], ["AUTH", "x"], ["HELLO", "3"], ["SELECT", "1"],
-                    ["RESET"], ["QUIT"], ["UNSUBSCRIBE"], ["SSUBSCRIBE", "c"]):
+                    ["RESET"], ["QUIT"], ["UNSUBSCRIBE"], ["SSUBSCRIBE", "c"],
+                    ["CLIENT", "SETNAME", "me"], ["CLIENT", "SETINFO", "LIB-NAME", "x"], ["CLIENT", "NO-TOUCH", "ON"],
+                    ["CLIENT", "NO-EVICT", "ON"], ["CLIENT", "REPLY", "OFF"], ["WATCH", "k"], ["MONITOR"]):
         problem(door.post("/v1/commands", command), 400, "command-not-allowed")
         problem(door.post("/v1/pipeline", [["SET", "k", "v"], command]), 400, "command-not-allowed")
     equal(door.command("EXISTS", "k"), 0)

@@ -32,7 +32,7 @@ GRAMMAR = """
 1 COMMAND GETKEYS ZINTERCARD counted_zsets LIMIT 1
 1 COMMAND GETKEYS ZDIFFSTORE zset counted_zsets
 1 COMMAND GETKEYS (PING | ECHO | 'nosuch' | SCAN | CONFIG | FLUSHALL | DBSIZE) [junk]
-1 COMMAND GETKEYSANDFLAGS (GET | SET | COPY | RENAME | GETDEL | ZRANGESTORE | HSET) string string junk ...
+1 COMMAND GETKEYSANDFLAGS (GET | SET | SET string value GET | COPY | RENAME | GETDEL | ZRANGESTORE | HSET) string string junk ...
 1 COMMAND GETKEYSANDFLAGS ('nosuch' | PING | MGET | DEL | MSET) [string] [value]
 1 COMMAND INFO ('nosuch' | '' | 'config|nosuch')
 1 COMMAND DOCS 'nosuch'
@@ -52,6 +52,9 @@ GRAMMAR = """
 1 TIME
 1 DBSIZE [junk]
 1 SWAPDB (0 | 'abc' | 16 | -1) (0 | 'abc' | 16)
+1 WAIT (0 | -1 | 1 | 'abc') (1 | -1 | 'abc' | 2)
+1 LOLWUT VERSION 'abc'
+1 MEMORY (PURGE | 'nosuch' | '' | MALLOC-STATS 'junk') [junk]
 1 PUBLISH value value
 1 PUBSUB (CHANNELS | NUMSUB | NUMPAT | SHARDCHANNELS | SHARDNUMSUB | 'nosuch' | '') [value] [value]
 4 unknown [junk] [junk] [junk]
