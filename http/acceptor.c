@@ -121,11 +121,12 @@ static void hand_on(struct acceptor *a, int fd, enum verdict verdict, bool watch
         close(fd);
 }
 
-static void on_input(struct acceptor *a, struct waiting *w)
+/* `ended`: nothing more will come, so what is no head by now never will be. */
+static void on_input(struct acceptor *a, struct waiting *w, bool ended)
 {
     int fd = w->source.fd;
     enum verdict verdict = look(a, fd);
-    if (verdict == VERDICT_WAIT)
+    if (verdict == VERDICT_WAIT && !ended)
         return;
     stop_waiting(a, w);
     hand_on(a, fd, verdict, true);
@@ -204,14 +205,15 @@ static int close_late(struct acceptor *a)
     return a->oldest ? (int)(a->oldest->since_ms + ACCEPTOR_WAIT_MS - now) : -1;
 }
 
-static bool dispatch(struct acceptor *a, struct source *s)
+static bool dispatch(struct acceptor *a, const struct epoll_event *event)
 {
+    struct source *s = event->data.ptr;
     if (s->kind == SOURCE_WAKE)
         return false;
     if (s->kind == SOURCE_LISTENER)
         on_accept(a, s->fd);
     else
-        on_input(a, (struct waiting *)s);
+        on_input(a, (struct waiting *)s, event->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR));
     return true;
 }
 
@@ -224,7 +226,7 @@ static void *acceptor_main(void *context)
     while (running) {
         int n = epoll_wait(a->epoll, events, EVENTS_MAX, close_late(a));
         for (int i = 0; i < n; i++)
-            running &= dispatch(a, events[i].data.ptr);
+            running &= dispatch(a, &events[i]);
     }
     return NULL;
 }

@@ -45,6 +45,7 @@ struct request {
 
     enum http_method method;
     struct buf raw_target, body;
+    size_t body_bytes; /* by its Content-Length; 0: not known */
     struct target target;
     struct bytes params[ROUTE_PARAMS_MAX]; /* the route's {names}, decoded, in order */
     char id[REQUEST_ID_MAX + 1];           /* X-Request-Id */

@@ -131,7 +131,10 @@ static bool has_body(struct request *r)
         return true;
     if (!request_header(r, MHD_HTTP_HEADER_CONTENT_LENGTH, &length))
         return false;
-    r->body_too_large = num_parse_int(length, &n) && (uint64_t)n > body_limit(r);
+    if (num_parse_int(length, &n) && n > 0) {
+        r->body_bytes = (size_t)n;
+        r->body_too_large = r->body_bytes > body_limit(r);
+    }
     return !bytes_eq(length, BYTES("0"));
 }
 
@@ -143,6 +146,18 @@ static void take_body(struct request *r, const char *data, size_t n)
     }
     if (!r->body_too_large)
         buf_add(&r->body, data, n);
+}
+
+/* Has the peer ended its side in the middle of a body? libmicrohttpd takes a read that is shorter
+ * than its room for the last one until epoll reports again, and the end that had come by then would
+ * not be seen before the idle timeout. */
+static bool is_cut_off(struct request *r)
+{
+    char next;
+    if (r->body.n >= r->body_bytes)
+        return false;
+    int fd = MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    return recv(fd, &next, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
 static void refuse_large(struct request *r)
@@ -229,7 +244,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     if (!r->status)
         take_body(r, data, *n);
     *n = 0;
-    return MHD_YES;
+    return is_cut_off(r) ? MHD_NO : MHD_YES;
 }
 
 static void on_completed(void *context, struct MHD_Connection *connection, void **state,

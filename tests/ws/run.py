@@ -609,20 +609,6 @@ def test_http_goes_on_beside():
         ok(a.ask("ping"))
 
 
-def test_leaving_in_the_middle():
-    for i in range(40):
-        a = ws()
-        ok(a.ask("subscribe", channel="m"))
-        for n in range(20):
-            a.send({"id": n, "op": "publish", "channel": "m", "data": "x" * 1000})
-        if i % 2:
-            a.sock.sendall(b"\x81\xfe\x10")
-        a.close()
-    with ws() as b, resp() as r:
-        wait_until(lambda: r.run("PUBSUB", "NUMSUB", "m") == [b"m", 0])
-        ok(b.ask("ping"))
-
-
 def test_threads_of_all_doors():
     """RESP publishers and WebSocket publishers at once: every subscriber gets every message."""
     with ws() as a, ws() as b:
