@@ -1,4 +1,4 @@
-/* Sorted sets: union, intersection and difference of several, replied or stored.
+/* Sorted sets: union, intersection and difference of several, replied or stored. Sets are taken as sources too.
  *
  * The result is built as a sorted set of its own. Union adds each source in turn, O(N log N) in all members;
  * intersection walks the smallest source and asks the others, O(N K); difference walks the first. */
@@ -6,11 +6,18 @@
 #include <stdlib.h>
 
 #include "commands/zset_args.h"
+#include "types/set.h"
 
 enum aggregate { SUM, MIN, MAX };
 
+/* A sorted set, or a set, whose members have the score 1; neither where the key is missing. */
+struct source {
+    struct zset *z;
+    struct set *set;
+};
+
 struct sources {
-    struct zset **z; /* NULL: the key is missing */
+    struct source *at;
     double *weight;
     size_t n;
     unsigned first_key; /* the ordinal of the first source */
@@ -19,6 +26,70 @@ struct sources {
     int options_at;
     struct zset_limits limits; /* of the result */
 };
+
+/* ---- a source ------------------------------------------------------------------------------------------- */
+
+static bool source_missing(const struct source *s)
+{
+    return !s->z && !s->set;
+}
+
+static size_t source_length(const struct source *s)
+{
+    return s->z ? zset_length(s->z) : s->set ? set_length(s->set) : 0;
+}
+
+static bool source_score(const struct source *s, struct bytes member, double *score)
+{
+    if (s->z)
+        return zset_score(s->z, member, score);
+    *score = 1;
+    return s->set && set_has(s->set, member);
+}
+
+struct source_iter {
+    const struct source *s;
+    struct zset_iter z;
+    struct set_iter set;
+    struct set_item item;
+};
+
+static void source_iter_init(struct source_iter *it, const struct source *s)
+{
+    it->s = s;
+    if (s->z)
+        zset_iter_init(&it->z, s->z, 0, false);
+    else if (s->set)
+        set_iter_init(&it->set, s->set);
+}
+
+/* item->member may point into the iterator. */
+static bool source_iter_next(struct source_iter *it, struct zset_item *item)
+{
+    if (it->s->z)
+        return zset_iter_next(&it->z, item);
+    if (!it->s->set || !set_iter_next(&it->set, &it->item))
+        return false;
+    item->member = it->item.member;
+    item->score = 1;
+    return true;
+}
+
+/* False: WRONGTYPE has been answered. */
+static bool source_find(struct exec *x, unsigned k, struct source *s)
+{
+    struct entry *e = exec_read(x, k);
+    *s = (struct source){0};
+    if (!e)
+        return true;
+    if (e->type == TYPE_ZSET)
+        s->z = entry_object(e);
+    else if (e->type == TYPE_SET)
+        s->set = entry_object(e);
+    else
+        reply_error(x->reply, ERROR_WRONGTYPE);
+    return !source_missing(s);
+}
 
 /* ---- parsing -------------------------------------------------------------------------------------------- */
 
@@ -86,11 +157,11 @@ static bool find_sources(struct exec *x, int at, struct sources *s)
     s->n = (size_t)n;
     s->first_key = (unsigned)at - 1;
     s->options_at = at + 1 + (int)n;
-    s->z = exec_alloc(x, s->n * sizeof(struct zset *));
+    s->at = exec_alloc(x, s->n * sizeof *s->at);
     s->weight = exec_alloc(x, s->n * sizeof *s->weight);
     for (size_t i = 0; i < s->n; i++) {
         s->weight[i] = 1;
-        if (!zset_read(x, s->first_key + (unsigned)i, &s->z[i]))
+        if (!source_find(x, s->first_key + (unsigned)i, &s->at[i]))
             return false;
     }
     return true;
@@ -100,14 +171,14 @@ static bool find_sources(struct exec *x, int at, struct sources *s)
 static void sort_sources(struct sources *s)
 {
     for (size_t i = 1; i < s->n; i++) {
-        struct zset *z = s->z[i];
+        struct source source = s->at[i];
         double weight = s->weight[i];
-        size_t len = z ? zset_length(z) : 0, k = i;
-        for (; k > 0 && (s->z[k - 1] ? zset_length(s->z[k - 1]) : 0) > len; k--) {
-            s->z[k] = s->z[k - 1];
+        size_t len = source_length(&source), k = i;
+        for (; k > 0 && source_length(&s->at[k - 1]) > len; k--) {
+            s->at[k] = s->at[k - 1];
             s->weight[k] = s->weight[k - 1];
         }
-        s->z[k] = z;
+        s->at[k] = source;
         s->weight[k] = weight;
     }
 }
@@ -134,13 +205,11 @@ static double combine(enum aggregate how, double a, double b)
 static struct zset *unite(const struct sources *s)
 {
     struct zset *out = zset_new();
-    struct zset_iter it;
+    struct source_iter it;
     struct zset_item item;
     for (size_t i = 0; i < s->n; i++) {
-        if (!s->z[i])
-            continue;
-        zset_iter_init(&it, s->z[i], 0, false);
-        while (zset_iter_next(&it, &item)) {
+        source_iter_init(&it, &s->at[i]);
+        while (source_iter_next(&it, &item)) {
             double v = weigh(item.score, s->weight[i]), old;
             if (zset_score(out, item.member, &old)) {
                 v = combine(s->aggregate, old, v);
@@ -158,9 +227,9 @@ static size_t smallest(const struct sources *s)
 {
     size_t best = 0;
     for (size_t i = 0; i < s->n; i++) {
-        if (!s->z[i])
+        if (source_missing(&s->at[i]))
             return s->n;
-        if (zset_length(s->z[i]) < zset_length(s->z[best]))
+        if (source_length(&s->at[i]) < source_length(&s->at[best]))
             best = i;
     }
     return best;
@@ -171,7 +240,7 @@ static bool common(const struct sources *s, struct bytes member, double *v)
 {
     for (size_t i = 0; i < s->n; i++) {
         double score;
-        if (!zset_score(s->z[i], member, &score))
+        if (!source_score(&s->at[i], member, &score))
             return false;
         *v = i ? combine(s->aggregate, *v, score * s->weight[i]) : weigh(score, s->weight[i]);
     }
@@ -181,13 +250,13 @@ static bool common(const struct sources *s, struct bytes member, double *v)
 static struct zset *intersect(const struct sources *s)
 {
     struct zset *out = zset_new();
-    struct zset_iter it;
+    struct source_iter it;
     struct zset_item item;
     size_t from = smallest(s);
     if (from == s->n)
         return out;
-    zset_iter_init(&it, s->z[from], 0, false);
-    while (zset_iter_next(&it, &item)) {
+    source_iter_init(&it, &s->at[from]);
+    while (source_iter_next(&it, &item)) {
         double v;
         if (common(s, item.member, &v))
             zset_add(out, s->limits, item.member, &v, 0);
@@ -198,15 +267,13 @@ static struct zset *intersect(const struct sources *s)
 static struct zset *subtract(const struct sources *s)
 {
     struct zset *out = zset_new();
-    struct zset_iter it;
+    struct source_iter it;
     struct zset_item item;
-    if (!s->z[0])
-        return out;
-    zset_iter_init(&it, s->z[0], 0, false);
-    while (zset_iter_next(&it, &item)) {
+    source_iter_init(&it, &s->at[0]);
+    while (source_iter_next(&it, &item)) {
         double score;
         size_t i = 1;
-        while (i < s->n && !(s->z[i] && zset_score(s->z[i], item.member, &score)))
+        while (i < s->n && !source_score(&s->at[i], item.member, &score))
             i++;
         if (i == s->n)
             zset_add(out, s->limits, item.member, &item.score, 0);
@@ -274,14 +341,14 @@ static void cmd_zdiffstore(struct exec *x)
 /* Counts the common members, up to limit (0: all). */
 static int64_t count_common(const struct sources *s, int64_t limit)
 {
-    struct zset_iter it;
+    struct source_iter it;
     struct zset_item item;
     size_t from = smallest(s);
     int64_t n = 0;
     if (from == s->n)
         return 0;
-    zset_iter_init(&it, s->z[from], 0, false);
-    while ((!limit || n < limit) && zset_iter_next(&it, &item)) {
+    source_iter_init(&it, &s->at[from]);
+    while ((!limit || n < limit) && source_iter_next(&it, &item)) {
         double v;
         n += common(s, item.member, &v);
     }

@@ -10,4 +10,5 @@ void types_register(void)
     type_ops[TYPE_HASH] = &hash_ops;
     type_ops[TYPE_ZSET] = &zset_ops;
     type_ops[TYPE_LIST] = &list_ops;
+    type_ops[TYPE_SET] = &set_ops;
 }

@@ -7,7 +7,8 @@ ZSET_KEYS = [b"z%d" % i for i in range(6)] + [b"z:{tag}:1"]
 LEX_KEYS = [b"y0", b"y1", b"y2"]  # one score alone: order by member is undefined where scores differ
 NOT_LEX_KEYS = [b"ystring", b"ymissing"]
 LIST_KEYS = [b"l%d" % i for i in range(5)] + [b"l:{tag}:1"]
-ALL_KEYS = STRING_KEYS + HASH_KEYS + ZSET_KEYS + LIST_KEYS + [b"missing", b""]
+SET_KEYS = [b"t%d" % i for i in range(6)] + [b"t:{tag}:1"]
+ALL_KEYS = STRING_KEYS + HASH_KEYS + ZSET_KEYS + LIST_KEYS + SET_KEYS + [b"missing", b""]
 
 INTEGERS = [b"%d" % i for i in (0, 0, 1, 1, 1, 2, 3, 5, 7, 10, -1, -1, -2, -3, -10, 100, 4096)]
 EDGE_INTEGERS = [
@@ -113,6 +114,17 @@ def many_elements(rng):
             for _ in range(rng.randrange(20, 120))]
 
 
+def many_integers(rng):
+    """Now and then wider ones; twice of these leave the intset."""
+    wide = rng.choice([100, 1000, 10**5, 10**12])
+    return [b"%d" % rng.randrange(-wide, wide) for _ in range(rng.randrange(20, 400))]
+
+
+def many_set_members(rng):
+    start = rng.randrange(300)
+    return [b"sm%d" % (start + i) for i in range(rng.randrange(20, 150))]
+
+
 def many_fields(rng):
     start = rng.randrange(2000)
     out = []
@@ -154,6 +166,7 @@ any_key = mostly((1, ALL_KEYS))
 string_key = mostly((12, STRING_KEYS), (1, ALL_KEYS))
 hash_key = mostly((12, HASH_KEYS), (1, ALL_KEYS))
 zset_key = mostly((14, ZSET_KEYS), (1, ALL_KEYS))
+set_key = mostly((14, SET_KEYS), (1, ALL_KEYS))
 list_key = mostly((14, LIST_KEYS), (1, ALL_KEYS))
 
 SLOTS = {
@@ -162,6 +175,11 @@ SLOTS = {
     "hash": hash_key,
     "zset": zset_key,
     "list": list_key,
+    "set": set_key,
+    "set_member": mostly((8, member), (8, between(-3, 12)), (1, INTEGERS), (0.5, EDGE_INTEGERS), (0.5, NOT_INTEGERS), (0.5, TEXTS)),
+    "many_integers": many_integers,
+    "many_set_members": many_set_members,
+    "counted_sets": counted(set_key),
     "element": mostly((8, element), (2, INTEGERS), (1, TEXTS), (0.1, [b"w" * 9000, b"v" * 3000])),
     "many_elements": many_elements,
     "counted_lists": counted(list_key),

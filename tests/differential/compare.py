@@ -8,9 +8,9 @@ import resp
 
 SCORES = {b"ZADD", b"ZSCORE", b"ZMSCORE", b"ZINCRBY", b"ZRANGE", b"ZREVRANGE", b"ZRANGEBYSCORE", b"ZREVRANGEBYSCORE",
     b"ZPOPMIN", b"ZPOPMAX", b"ZMPOP", b"BZPOPMIN", b"BZPOPMAX", b"BZMPOP", b"ZUNION", b"ZINTER", b"ZDIFF", b"ZSCAN", b"ZRANDMEMBER"}  # fmt: skip
-UNORDERED = {b"KEYS", b"HKEYS", b"HVALS"}
-SCANS = {b"SCAN": 1, b"HSCAN": 2, b"ZSCAN": 2}  # elements of an item, under RESP2 and RESP3 alike
-RANDOM = {b"RANDOMKEY", b"HRANDFIELD", b"ZRANDMEMBER"}
+UNORDERED = {b"KEYS", b"HKEYS", b"HVALS", b"SMEMBERS", b"SINTER", b"SUNION", b"SDIFF", b"SPOP"}
+SCANS = {b"SCAN": 1, b"SSCAN": 1, b"HSCAN": 2, b"ZSCAN": 2}  # elements of an item, under RESP2 and RESP3 alike
+RANDOM = {b"RANDOMKEY", b"HRANDFIELD", b"ZRANDMEMBER", b"SRANDMEMBER"}
 TOLERANCE = {b"TTL": 1, b"PTTL": 1500, b"EXPIRETIME": 1, b"PEXPIRETIME": 1500}
 
 

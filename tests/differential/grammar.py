@@ -145,7 +145,7 @@ def dangerous(argv):
     if b"LEX" in name or b"BYLEX" in map(bytes.upper, argv):
         if not any(arg.startswith(b"y") for arg in argv[1:3]):
             return True
-    if name in BLOCKING:
+    if name in BLOCKING or name == b"SPOP":  # one taken at random parts the two sides
         return True
     if len(argv) < 3:
         return False
@@ -154,7 +154,7 @@ def dangerous(argv):
     if name in TIMED:
         return any(re.fullmatch(rb"0*[1-9]\d{0,4}", arg) for arg in argv[2:])
     try:
-        return name in (b"HRANDFIELD", b"ZRANDMEMBER") and -(2**63) < int(argv[2]) < -100
+        return name in (b"HRANDFIELD", b"ZRANDMEMBER", b"SRANDMEMBER") and -(2**63) < int(argv[2]) < -100
     except ValueError:
         return False
 

@@ -17,7 +17,7 @@ from connection import Closed, Connection
 BATCH = 150
 EPOCH = 3000
 REDUCE_SECONDS = 4.0
-WHOLE = {b"HRANDFIELD": [b"HGETALL"], b"ZRANDMEMBER": [b"ZRANGE", b"0", b"-1", b"WITHSCORES"], b"RANDOMKEY": [b"KEYS", b"*"]}
+WHOLE = {b"HRANDFIELD": [b"HGETALL"], b"SRANDMEMBER": [b"SMEMBERS"], b"ZRANDMEMBER": [b"ZRANGE", b"0", b"-1", b"WITHSCORES"], b"RANDOMKEY": [b"KEYS", b"*"]}
 GLOBAL = {b"SELECT", b"SWAPDB", b"FLUSHDB", b"FLUSHALL", b"HELLO", b"RESET", b"MOVE"}
 KEYS = set(arguments.ALL_KEYS + arguments.LEX_KEYS + arguments.NOT_LEX_KEYS) | {b"n%d" % i for i in range(8)}
 
@@ -179,7 +179,7 @@ def walk(connection, argv):
         items = [item[1] for item in reply[1][1][1]]
         if name == b"ZSCAN":
             items[1::2] = [float(score) for score in items[1::2]]
-        seen.update(items if position == 1 else zip(items[0::2], items[1::2]))
+        seen.update(items if name in (b"SCAN", b"SSCAN") else zip(items[0::2], items[1::2]))
         if cursor == b"0":
             return seen
     return "no end of the iteration"
@@ -194,4 +194,4 @@ def lapse(pair, argv, at):
         raise Difference(at, *((":", g + b" " + l) for g, l in zip(given, left)))
 
 
-PSEUDO = {b"SCANLOOP": scan_loop, b"HSCANLOOP": scan_loop, b"ZSCANLOOP": scan_loop, b"LAPSE": lapse}
+PSEUDO = {b"SCANLOOP": scan_loop, b"HSCANLOOP": scan_loop, b"SSCANLOOP": scan_loop, b"ZSCANLOOP": scan_loop, b"LAPSE": lapse}

@@ -1,6 +1,6 @@
 """The generator families: one module each, grammar lines and nothing else, and their shares of the run."""
 
-from families import connection, hashes, keys, lists, strings, zsets
+from families import connection, hashes, keys, lists, sets, strings, zsets
 from grammar import Family, mixed
 
 ONE = [
@@ -9,6 +9,7 @@ ONE = [
     (Family("hash", hashes.GRAMMAR), 18),
     (Family("zset", zsets.GRAMMAR), 28),
     (Family("list", lists.GRAMMAR), 20),
+    (Family("set", sets.GRAMMAR), 20),
 ]
 ALL = ONE + [
     (mixed("mixed", [family for family, _ in ONE]), 9),
