@@ -8,10 +8,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "http/problem.h"
 #include "http/upgrade.h"
 
 #define EVENTS_MAX    64
 #define LISTENERS_MAX 16
+#define DROP_MAX      (1024 * 1024) /* of a client that was refused */
 
 /* What an epoll event belongs to. */
 enum source_kind { SOURCE_LISTENER, SOURCE_WAKE, SOURCE_CONNECTION };
@@ -26,6 +28,8 @@ struct waiting {
     struct source source; /* first: an event points at it */
     struct waiting *older, *newer;
     uint64_t since_ms; /* monotonic */
+    bool refused;      /* answered: only the client's end is waited for */
+    size_t dropped;    /* bytes read since */
 };
 
 struct acceptor {
@@ -53,7 +57,8 @@ static uint64_t now_ms(void)
 static struct waiting *wait_for_head(struct acceptor *a, int fd)
 {
     struct waiting *w = mem_alloc(sizeof *w);
-    *w = (struct waiting){{SOURCE_CONNECTION, fd}, a->newest, NULL, now_ms()};
+    *w = (struct waiting){
+        .source = {SOURCE_CONNECTION, fd}, .older = a->newest, .since_ms = now_ms()};
     if (a->newest)
         a->newest->newer = w;
     else
@@ -90,7 +95,14 @@ static struct worker *pick_worker(struct acceptor *a)
     return best;
 }
 
-enum verdict { VERDICT_WAIT, VERDICT_HTTP, VERDICT_UPGRADE, VERDICT_CLOSE };
+enum verdict { VERDICT_WAIT, VERDICT_HTTP, VERDICT_UPGRADE, VERDICT_TOO_LONG, VERDICT_CLOSE };
+
+/* What does not begin as a method does goes on as it is: libmicrohttpd answers 400. */
+static bool is_whole(struct bytes head)
+{
+    return head.p[0] < 'A' || head.p[0] > 'Z' || memmem(head.p, head.n, "\n\r\n", 3) ||
+           memmem(head.p, head.n, "\n\n", 2);
+}
 
 static enum verdict look(struct acceptor *a, int fd)
 {
@@ -99,15 +111,10 @@ static enum verdict look(struct acceptor *a, int fd)
         return VERDICT_CLOSE;
     if (n < 0)
         return VERDICT_WAIT;
-    switch (upgrade_look(bytes_of(a->head, (size_t)n))) {
-    case UPGRADE_UNKNOWN:
-        return n == ACCEPTOR_HEAD_MAX ? VERDICT_HTTP : VERDICT_WAIT;
-    case UPGRADE_WEBSOCKET:
-        return a->upgrade ? VERDICT_UPGRADE : VERDICT_HTTP;
-    case UPGRADE_NONE:
-        break;
-    }
-    return VERDICT_HTTP;
+    struct bytes head = bytes_of(a->head, (size_t)n);
+    if (!is_whole(head))
+        return n == ACCEPTOR_HEAD_MAX ? VERDICT_TOO_LONG : VERDICT_WAIT;
+    return a->upgrade && upgrade_look(head) == UPGRADE_WEBSOCKET ? VERDICT_UPGRADE : VERDICT_HTTP;
 }
 
 /* The socket leaves the acceptor; where it stood in its epoll set, it is taken out first. */
@@ -121,13 +128,46 @@ static void hand_on(struct acceptor *a, int fd, enum verdict verdict, bool watch
         close(fd);
 }
 
+/* Reads what comes after a refusal and drops it; false: enough, or the client has closed. */
+static bool drop_input(struct acceptor *a, struct waiting *w)
+{
+    ssize_t n;
+    while ((n = recv(w->source.fd, a->head, ACCEPTOR_HEAD_MAX, MSG_DONTWAIT)) > 0)
+        w->dropped += (size_t)n;
+    return n < 0 && (errno == EAGAIN || errno == EINTR) && w->dropped < DROP_MAX;
+}
+
+/* Says that the head is too long. The socket stays in the epoll set until the client has closed its
+ * side: closed at once, with input unread, it would be reset, and the answer with it. */
+static void refuse_head(struct acceptor *a, struct waiting *w)
+{
+    bool target = !memchr(a->head, '\n', ACCEPTOR_HEAD_MAX);
+    struct buf out;
+    buf_init(&out);
+    problem_whole_answer(&out, target ? "uri-too-long" : "headers-too-large",
+                         target ? "the request's target does not end"
+                                : "the request's headers do not end");
+    ssize_t ignored = send(w->source.fd, out.p, out.n, MSG_NOSIGNAL | MSG_DONTWAIT);
+    (void)ignored;
+    shutdown(w->source.fd, SHUT_WR);
+    buf_release(&out);
+    w->refused = true;
+}
+
 /* `ended`: nothing more will come, so what is no head by now never will be. */
 static void on_input(struct acceptor *a, struct waiting *w, bool ended)
 {
     int fd = w->source.fd;
-    enum verdict verdict = look(a, fd);
+    enum verdict verdict = w->refused ? VERDICT_TOO_LONG : look(a, fd);
     if (verdict == VERDICT_WAIT && !ended)
         return;
+    if (verdict == VERDICT_TOO_LONG) {
+        if (!w->refused)
+            refuse_head(a, w);
+        if (drop_input(a, w))
+            return;
+        verdict = VERDICT_CLOSE;
+    }
     stop_waiting(a, w);
     hand_on(a, fd, verdict, true);
 }
@@ -144,10 +184,12 @@ static size_t connections(const struct acceptor *a)
 
 static void refuse(struct acceptor *a, int fd)
 {
-    static const char text[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n"
-                               "Retry-After: 1\r\nConnection: close\r\n\r\n";
-    ssize_t ignored = send(fd, text, sizeof text - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    struct buf out;
+    buf_init(&out);
+    problem_whole_answer(&out, "busy", "max number of clients reached");
+    ssize_t ignored = send(fd, out.p, out.n, MSG_NOSIGNAL | MSG_DONTWAIT);
     (void)ignored;
+    buf_release(&out);
     close(fd);
     engine_count(a->engine, COUNTER_REJECTED, 1);
 }
@@ -185,7 +227,8 @@ static void on_accept(struct acceptor *a, int listener)
         }
         engine_count(a->engine, COUNTER_CONNECTIONS, 1);
         enum verdict verdict = look(a, fd);
-        if (verdict == VERDICT_WAIT)
+        if (verdict == VERDICT_WAIT ||
+            verdict == VERDICT_TOO_LONG) /* looked at again as it is watched */
             watch(a, fd);
         else
             hand_on(a, fd, verdict, false);

@@ -2,10 +2,11 @@
  * request head is there.
  *
  * A head is looked at, never taken (MSG_PEEK): whoever gets the socket reads it from its start.
- * What is no GET cannot be an upgrade and goes on at its first byte; so does a head beyond
- * ACCEPTOR_HEAD_MAX, which the worker then refuses. A connection that sends no whole head within
- * ACCEPTOR_WAIT_MS is closed. Waiting sockets stand in a list by age, and epoll reports each new
- * piece once (edge-triggered: what was peeked stays unread).
+ * A head beyond ACCEPTOR_HEAD_MAX is
+ * refused here (414, 431): libmicrohttpd would do so in HTML. What it sends after that is read and
+ * dropped until it closes, so that the answer reaches it. A connection that sends no whole head
+ * within ACCEPTOR_WAIT_MS is closed. Waiting sockets stand in a list by age, and epoll reports each
+ * new piece once (edge-triggered: what was peeked stays unread).
  *
  * Thread rule: its own thread alone; acceptor_stop from outside wakes and joins it. */
 #ifndef ATRIUM_HTTP_ACCEPTOR_H

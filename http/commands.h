@@ -5,8 +5,8 @@
 #include "http/json.h"
 #include "http/request.h"
 
-/* Puts the array's items together as the request's command. False: it is malformed, or changes the connection's
- * mode, or (unless `in_transaction`, where nothing waits) blocks; answered. */
+/* Puts the array's items together as the request's command. False: it is malformed, or changes the
+ * connection's mode, or (unless `in_transaction`, where nothing waits) blocks; answered. */
 bool commands_take(struct request *r, const cJSON *array, bool in_transaction);
 
 #endif

@@ -12,71 +12,32 @@
 
 /* ---- GET ------------------------------------------------------------------------------------- */
 
-struct field {
-    struct bytes name, value; /* value.p NULL: missing */
-    int64_t ttl_ms;           /* negative: no deadline */
-};
-
-struct page {
-    struct field *fields;
-    size_t n;
-    struct bytes cursor; /* p NULL: the last page */
-};
-
 static void not_found(struct request *r)
 {
     problem(r, "not-found", "there is no such hash");
 }
 
-/* Fills the times to live: one HPTTL for the page. False: answered. */
-static bool read_ttls(struct request *r, struct page *p)
-{
-    if (p->n == 0)
-        return true;
-    call_start(r, "HPTTL");
-    call_arg(r, r->params[0]);
-    call_word(r, "FIELDS");
-    call_int(r, (int64_t)p->n);
-    for (size_t i = 0; i < p->n; i++)
-        call_arg(r, p->fields[i].name);
-    const struct reply_node *node = call_run(r);
-    if (!node)
-        return false;
-    for (size_t i = 0; i < p->n; i++)
-        p->fields[i].ttl_ms = i < node->count ? node[1 + i].integer : -1;
-    return true;
-}
-
 /* The fields that the query names. */
-static bool read_named(struct request *r, struct page *p)
+static void add_named(struct request *r)
 {
-    call_start(r, "HMGET");
-    call_arg(r, r->params[0]);
+    int64_t n = 0;
+    for (unsigned i = 0; i < r->target.nquery; i++)
+        n += bytes_eq(r->target.query[i].name, BYTES("field"));
+    call_word(r, "FIELDS");
+    call_int(r, n);
     for (unsigned i = 0; i < r->target.nquery; i++)
         if (bytes_eq(r->target.query[i].name, BYTES("field")))
             call_arg(r, r->target.query[i].value);
-    const struct reply_node *node = call_run(r);
-    if (!node)
-        return false;
-    p->fields = arena_alloc(&r->arena, node->count * sizeof *p->fields);
-    for (size_t i = 0; i < node->count; i++) {
-        if (node[1 + i].kind == NODE_NULL)
-            continue;
-        p->fields[p->n].name = r->argv[2 + i];
-        p->fields[p->n++].value = arena_copy(&r->arena, call_text(r, &node[1 + i]));
-    }
-    return true;
 }
 
-static bool read_scanned(struct request *r, struct page *p)
+static bool add_scan(struct request *r)
 {
     struct bytes cursor = BYTES("0"), match;
     int64_t limit = 100;
     request_query(r, "cursor", &cursor);
     if (!request_query_int(r, "limit", 1, LIMIT_MAX, &limit))
         return false;
-    call_start(r, "HSCAN");
-    call_arg(r, r->params[0]);
+    call_word(r, "SCAN");
     call_arg(r, cursor);
     call_word(r, "COUNT");
     call_int(r, limit);
@@ -84,42 +45,33 @@ static bool read_scanned(struct request *r, struct page *p)
         call_word(r, "MATCH");
         call_arg(r, match);
     }
-    const struct reply_node *node = call_run(r);
-    if (!node)
-        return false;
-    struct bytes next = call_text(r, &node[1]);
-    if (!bytes_eq(next, BYTES("0")))
-        p->cursor = arena_copy(&r->arena, next);
-    p->n = node[2].count / 2;
-    p->fields = arena_alloc(&r->arena, p->n * sizeof *p->fields);
-    for (size_t i = 0; i < p->n; i++) {
-        p->fields[i].name = arena_copy(&r->arena, call_text(r, &node[3 + 2 * i]));
-        p->fields[i].value = arena_copy(&r->arena, call_text(r, &node[4 + 2 * i]));
-    }
     return true;
 }
 
-static void say_page(struct request *r, const struct page *p)
+/* ATR.HPAGE's answer: triples of field, value and time to live, then the cursor. */
+static void say_page(struct request *r)
 {
+    const struct reply_node *fields = call_field(r, "fields");
+    struct bytes cursor = call_text(r, call_field(r, "cursor"));
     struct json_writer *w = answer_json(r, 200);
     json_open_object(w);
     json_key(w, "items");
     json_open_array(w);
-    for (size_t i = 0; i < p->n; i++) {
+    for (size_t i = 1; i < 1 + fields->count; i += 3) {
         json_open_object(w);
         json_key(w, "field");
-        json_put_bytes(w, p->fields[i].name);
+        json_put_bytes(w, call_text(r, &fields[i]));
         json_key(w, "value");
-        json_put_bytes(w, p->fields[i].value);
-        answer_ttl(w, p->fields[i].ttl_ms);
+        json_put_bytes(w, call_text(r, &fields[i + 1]));
+        answer_ttl(w, fields[i + 2].kind == NODE_NULL ? -1 : fields[i + 2].integer);
         json_close_object(w);
     }
     json_close_array(w);
     json_key(w, "cursor");
-    if (p->cursor.p)
-        json_put_plain(w, p->cursor);
-    else
+    if (bytes_eq(cursor, BYTES("0")))
         json_put_null(w);
+    else
+        json_put_plain(w, cursor);
     json_close_object(w);
 }
 
@@ -143,22 +95,10 @@ static void say_object(struct request *r)
     json_close_object(w);
 }
 
-/* An empty page of a hash that is there is fine. */
-static bool exists(struct request *r)
-{
-    call_start(r, "EXISTS");
-    call_arg(r, r->params[0]);
-    const struct reply_node *node = call_run(r);
-    if (node && node->integer == 0)
-        not_found(r);
-    return node && node->integer;
-}
-
 static void get_hash(struct request *r)
 {
     static const char *const shapes[] = {"items", "object", NULL};
     struct bytes named;
-    struct page p = {0};
     int shape = 0;
     if (!request_query_word(r, "shape", shapes, &shape))
         return;
@@ -166,9 +106,17 @@ static void get_hash(struct request *r)
         say_object(r);
         return;
     }
-    bool ok = request_query(r, "field", &named) ? read_named(r, &p) : read_scanned(r, &p);
-    if (ok && (p.n ? read_ttls(r, &p) : exists(r)))
-        say_page(r, &p);
+    call_start(r, "ATR.HPAGE");
+    call_arg(r, r->params[0]);
+    if (request_query(r, "field", &named))
+        add_named(r);
+    else if (!add_scan(r))
+        return;
+    const struct reply_node *node = call_run(r);
+    if (node && node->kind == NODE_NULL)
+        not_found(r);
+    else if (node)
+        say_page(r);
 }
 
 /* ---- PATCH ----------------------------------------------------------------------------------- */

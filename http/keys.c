@@ -256,67 +256,30 @@ static void say_ttl(struct request *r, int64_t ttl_ms)
     json_close_object(w);
 }
 
-static void set_ttl(struct request *r, int64_t ttl_ms)
-{
-    call_start(r, ttl_ms < 0 ? "PERSIST" : "PEXPIRE");
-    call_arg(r, r->params[0]);
-    if (ttl_ms >= 0)
-        call_int(r, ttl_ms);
-    const struct reply_node *node = call_run(r);
-    if (node && node->integer == 0 && ttl_ms < 0) {
-        /* No deadline, or no key. */
-        call_start(r, "EXISTS");
-        call_arg(r, r->params[0]);
-        node = call_run(r);
-    }
-    if (!node)
-        return;
-    if (node->integer)
-        say_ttl(r, ttl_ms);
-    else
-        not_found(r);
-}
-
-/* With If-Match: the value is written again under its own digest, so that the check and the new
- * deadline are one step. */
-static void set_ttl_if(struct request *r, struct bytes digest, int64_t ttl_ms)
-{
-    call_start(r, "GET");
-    call_arg(r, r->params[0]);
-    const struct reply_node *node = call_run(r);
-    if (!node)
-        return;
-    if (node->kind != NODE_NULL) {
-        struct bytes value = arena_copy(&r->arena, call_text(r, node));
-        call_start(r, "SET");
-        call_arg(r, r->params[0]);
-        call_arg(r, value);
-        call_word(r, "IFDEQ");
-        call_arg(r, digest);
-        if (ttl_ms >= 0) {
-            call_word(r, "PX");
-            call_int(r, ttl_ms);
-        }
-        node = call_run(r);
-    }
-    if (node && node->kind == NODE_NULL)
-        problem(r, "precondition-failed", "If-Match did not hold");
-    else if (node)
-        say_ttl(r, ttl_ms);
-}
-
 static void patch_key(struct request *r)
 {
     struct condition match;
     int64_t ttl_ms;
     if (!body_ttl(r, &ttl_ms) || !etag_condition(r, "If-Match", &match))
         return;
-    if (match.kind == CONDITION_NEVER)
+    if (match.kind == CONDITION_NEVER) {
         problem(r, "precondition-failed", "If-Match did not hold");
-    else if (match.kind == CONDITION_ETAG)
-        set_ttl_if(r, match.digest, ttl_ms);
-    else
-        set_ttl(r, ttl_ms);
+        return;
+    }
+    call_start(r, "ATR.EXPIRE");
+    call_arg(r, r->params[0]);
+    call_int(r, ttl_ms);
+    if (match.kind == CONDITION_ETAG) {
+        call_word(r, "IFDEQ");
+        call_arg(r, match.digest);
+    }
+    const struct reply_node *node = call_run(r);
+    if (node && node->integer)
+        say_ttl(r, ttl_ms);
+    else if (node && match.kind == CONDITION_NONE)
+        not_found(r);
+    else if (node)
+        problem(r, "precondition-failed", "If-Match did not hold");
 }
 
 /* ---- DELETE ---------------------------------------------------------------------------------- */

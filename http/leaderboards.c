@@ -13,7 +13,7 @@
 
 struct page {
     int64_t offset, limit;
-    bool ascending, competition, bounded;
+    bool ascending, competition;
     double min, max;
 };
 
@@ -30,7 +30,6 @@ bool leaderboard_order(struct request *r, bool *ascending)
 static bool parse_page(struct request *r, struct page *p)
 {
     static const char *const ties[] = {"ordinal", "competition", NULL};
-    struct bytes ignored;
     int tie = 0;
     *p = (struct page){.limit = 100, .min = -1.0 / 0.0, .max = 1.0 / 0.0};
     if (!leaderboard_order(r, &p->ascending) ||
@@ -41,71 +40,33 @@ static bool parse_page(struct request *r, struct page *p)
         !request_query_word(r, "ties", ties, &tie))
         return false;
     p->competition = tie == 1;
-    p->bounded = request_query(r, "min_score", &ignored) || request_query(r, "max_score", &ignored);
     return true;
 }
 
-/* How many members have a score that is better than `score` (`or_equal`: or as good). -1: answered.
- */
-static int64_t count_better(struct request *r, const struct page *p, double score)
+static const struct reply_node *call_page(struct request *r, const struct page *p)
 {
-    char *bound = arena_alloc(&r->arena, NUM_DOUBLE_MAX + 1);
-    *bound = '(';
-    struct bytes exclusive = bytes_of(bound, 1 + num_format_double(bound + 1, score));
-    call_start(r, "ZCOUNT");
+    call_start(r, "ATR.ZPAGE");
     call_arg(r, r->params[0]);
-    call_arg(r, p->ascending ? BYTES("-inf") : exclusive);
-    call_arg(r, p->ascending ? exclusive : BYTES("+inf"));
-    const struct reply_node *node = call_run(r);
-    return node ? node->integer : -1;
-}
-
-/* Members within the page's bounds. -1: answered. */
-static int64_t count_all(struct request *r, const struct page *p)
-{
-    call_start(r, p->bounded ? "ZCOUNT" : "ZCARD");
-    call_arg(r, r->params[0]);
-    if (p->bounded) {
-        call_double(r, p->min);
-        call_double(r, p->max);
-    }
-    const struct reply_node *node = call_run(r);
-    return node ? node->integer : -1;
-}
-
-static const struct reply_node *call_range(struct request *r, const struct page *p)
-{
-    call_start(r, "ZRANGE");
-    call_arg(r, r->params[0]);
-    if (p->bounded) {
-        call_double(r, p->ascending ? p->min : p->max);
-        call_double(r, p->ascending ? p->max : p->min);
-        call_word(r, "BYSCORE");
-    } else {
-        call_int(r, p->offset);
-        call_int(r, p->offset + p->limit - 1);
-    }
+    call_int(r, p->offset);
+    call_int(r, p->limit);
     if (!p->ascending)
         call_word(r, "REV");
-    if (p->bounded) {
-        call_word(r, "LIMIT");
-        call_int(r, p->offset);
-        call_int(r, p->limit);
-    }
-    call_word(r, "WITHSCORES");
+    call_word(r, "MIN");
+    call_double(r, p->min);
+    call_word(r, "MAX");
+    call_double(r, p->max);
     return call_run(r);
 }
 
-/* The answer to ZRANGE as entries in the arena: pairs under RESP3. */
-static size_t take_entries(struct request *r, const struct reply_node *node,
-                           struct leaderboard_entry **entries)
+/* The page's members as entries in the arena. */
+static size_t take_entries(struct request *r, struct leaderboard_entry **entries)
 {
-    size_t n = node->count;
+    const struct reply_node *node = call_field(r, "members");
+    size_t n = node->count / 2;
     *entries = arena_alloc(&r->arena, n * sizeof **entries);
     for (size_t i = 0; i < n; i++) {
-        const struct reply_node *pair = &node[1 + 3 * i];
-        (*entries)[i].member = arena_copy(&r->arena, call_text(r, &pair[1]));
-        call_double_of(r, &pair[2], &(*entries)[i].score);
+        (*entries)[i].member = call_text(r, &node[1 + 2 * i]);
+        call_double_of(r, &node[2 + 2 * i], &(*entries)[i].score);
     }
     return n;
 }
@@ -157,24 +118,12 @@ static void get_leaderboard(struct request *r)
 {
     struct page p;
     struct leaderboard_entry *entries;
-    int64_t better = 0, skipped = 0;
-    if (!parse_page(r, &p))
+    if (!parse_page(r, &p) || !call_page(r, &p))
         return;
-    const struct reply_node *node = call_range(r, &p);
-    if (!node)
-        return;
-    size_t n = take_entries(r, node, &entries);
-    int64_t total = count_all(r, &p);
-    if (total < 0)
-        return;
-    if (p.bounded && n)
-        skipped = count_better(r, &p, p.ascending ? p.min : p.max);
-    if (p.competition && n)
-        better = count_better(r, &p, entries[0].score);
-    if (skipped < 0 || better < 0)
-        return;
-    number(entries, n, skipped + p.offset, better, p.competition);
-    say_page(r, total, entries, n);
+    size_t n = take_entries(r, &entries);
+    number(entries, n, call_field(r, "ahead")->integer, call_field(r, "better")->integer,
+           p.competition);
+    say_page(r, call_field(r, "total")->integer, entries, n);
 }
 
 const struct route leaderboards_routes[] = {

@@ -61,6 +61,8 @@ static const struct kind kinds[] = {
      "A watched key has changed; nothing has run."},
     {"too-large", 413, false, "Too large",
      "The body, a value or the number of items is beyond a limit."},
+    {"uri-too-long", 414, false, "URI too long",
+     "The request's target is longer than the server takes."},
     {"unsupported-media-type", 415, false, "Unsupported media type",
      "The path takes another Content-Type or Content-Encoding."},
     {"range-not-satisfiable", 416, false, "Range not satisfiable",
@@ -68,6 +70,8 @@ static const struct kind kinds[] = {
     {"not-a-number", 422, false, "Not a number",
      "The value there, or an argument, is no number of the kind."},
     {"upgrade-required", 426, false, "Upgrade required", "This path speaks WebSocket."},
+    {"headers-too-large", 431, false, "Request header fields too large",
+     "The request's line and headers together are longer than the server takes."},
     {"rate-limited", 429, true, "Rate limited",
      "The limit is reached; Retry-After says when to come again."},
     {"paused", 503, true, "Paused", "An administrator has paused commands; try again shortly."},
@@ -103,14 +107,8 @@ static void put_type(struct json_writer *w, const struct kind *k)
     json_put_text(w, type);
 }
 
-static struct json_writer *open_kind(struct request *r, const struct kind *k, int status,
-                                     struct bytes detail)
+static void put_kind(struct json_writer *w, const struct kind *k, int status, struct bytes detail)
 {
-    struct json_writer *w = answer_json(r, status);
-    r->content_type = TYPE_PROBLEM;
-    w->base64 = w->int64_strings = false;
-    if (status == 503 || status == 507)
-        answer_header(r, "Retry-After", "1");
     json_open_object(w);
     json_key(w, "type");
     put_type(w, k);
@@ -120,12 +118,23 @@ static struct json_writer *open_kind(struct request *r, const struct kind *k, in
     json_put_count(w, (uint64_t)status);
     json_key(w, "detail");
     put_text(w, detail);
-    json_key(w, "instance");
-    put_text(w, r->target.path);
     json_key(w, "code");
     json_put_text(w, k->slug);
     json_key(w, "retryable");
     json_put_bool(w, k->retryable);
+}
+
+static struct json_writer *open_kind(struct request *r, const struct kind *k, int status,
+                                     struct bytes detail)
+{
+    struct json_writer *w = answer_json(r, status);
+    r->content_type = TYPE_PROBLEM;
+    w->base64 = w->int64_strings = false;
+    if (status == 503 || status == 507)
+        answer_header(r, "Retry-After", "1");
+    put_kind(w, k, status, detail);
+    json_key(w, "instance");
+    put_text(w, r->target.path);
     json_key(w, "request_id");
     json_put_text(w, r->id);
     return w;
@@ -152,6 +161,25 @@ void problem(struct request *r, const char *slug, const char *fmt, ...)
     size_t length = n < 0 ? 0 : (size_t)n < sizeof detail ? (size_t)n : sizeof detail - 1;
     problem_open(r, slug, bytes_of(detail, length));
     problem_close(r);
+}
+
+void problem_whole_answer(struct buf *out, const char *slug, const char *detail)
+{
+    const struct kind *k = find_kind(bytes_str(slug));
+    struct json_writer w;
+    struct buf body;
+    buf_init(&body);
+    json_writer_init(&w, &body);
+    put_kind(&w, k, k->status, bytes_str(detail));
+    json_close_object(&w);
+    buf_printf(out, "HTTP/1.1 %d %s\r\nContent-Type: " TYPE_PROBLEM "\r\nContent-Length: %zu\r\n",
+               k->status, k->title, body.n);
+    buf_printf(
+        out,
+        "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n%sConnection: close\r\n\r\n",
+        k->status == 503 ? "Retry-After: 1\r\n" : "");
+    buf_add_bytes(out, buf_bytes(&body));
+    buf_release(&body);
 }
 
 /* What stands behind the line's first word. */

@@ -18,6 +18,10 @@ void problem_close(struct request *r);
 /* An error that a command answered. */
 void problem_engine(struct request *r, enum error_code code, struct bytes line);
 
+/* A whole answer, head and body, after which the connection is closed: for what is refused before
+ * there is a request. The slug must be one of the table's. */
+void problem_whole_answer(struct buf *out, const char *slug, const char *detail);
+
 /* Writes {"code","status","detail"} as the value of a key: an item that failed among others. */
 void problem_item(struct json_writer *w, enum error_code code, struct bytes line);
 

@@ -1,6 +1,7 @@
-/* POST /v1/transactions {"watch":[{"key","etag"}],"commands":[[...],...]}: all of the commands as one atomic step, if
- * every watched key still has that ETag (null: is not there). Composed of the engine's WATCH, DIGEST, MULTI and EXEC
- * on the worker's session; whatever the outcome, the session is clean afterwards. */
+/* POST /v1/transactions {"watch":[{"key","etag"}],"commands":[[...],...]}: all of the commands as
+ * one atomic step, if every watched key still has that ETag (null: is not there). Composed of the
+ * engine's WATCH, DIGEST, MULTI and EXEC on the worker's session; whatever the outcome, the session
+ * is clean afterwards. */
 #include "http/call.h"
 #include "http/commands.h"
 #include "http/etag.h"
@@ -32,7 +33,8 @@ static void clean_up(struct request *r)
 static void bad_watch(struct request *r)
 {
     problem(r, "bad-arguments",
-            "watch must be an array of at most %d {\"key\",\"etag\"}; an etag is a string, or null for no key",
+            "watch must be an array of at most %d {\"key\",\"etag\"}; an etag is a string, or null "
+            "for no key",
             WATCHES_MAX);
 }
 
@@ -47,7 +49,8 @@ static bool watch_holds(struct request *r, const cJSON *item)
 {
     const cJSON *etag = json_get(item, "etag");
     struct bytes key;
-    if (!json_bytes(&r->arena, json_get(item, "key"), &key) || (!cJSON_IsString(etag) && !cJSON_IsNull(etag))) {
+    if (!json_bytes(&r->arena, json_get(item, "key"), &key) ||
+        (!cJSON_IsString(etag) && !cJSON_IsNull(etag))) {
         bad_watch(r);
         return false;
     }
@@ -61,9 +64,11 @@ static bool watch_holds(struct request *r, const cJSON *item)
     if (!node)
         return false;
     bool missing = node->kind == NODE_NULL;
-    if (cJSON_IsNull(etag) ? missing : !missing && bytes_eq(call_text(r, node), unquoted(json_string(etag))))
+    if (cJSON_IsNull(etag) ? missing
+                           : !missing && bytes_eq(call_text(r, node), unquoted(json_string(etag))))
         return true;
-    problem(r, "watch-failed", missing ? "a watched key is not there" : "a watched key has another ETag");
+    problem(r, "watch-failed",
+            missing ? "a watched key is not there" : "a watched key has another ETag");
     return false;
 }
 
@@ -104,7 +109,8 @@ static struct refusal *refusal_new(struct request *r, size_t index, const struct
 
 static void answer_refusals(struct request *r, const struct refusal *first)
 {
-    struct json_writer *w = problem_open(r, "tx-rejected", BYTES("a command was refused; none has run"));
+    struct json_writer *w =
+        problem_open(r, "tx-rejected", BYTES("a command was refused; none has run"));
     json_key(w, "errors");
     json_open_array(w);
     for (const struct refusal *f = first; f; f = f->next) {
@@ -163,8 +169,8 @@ static void answer_results(struct request *r)
 
 static void compose(struct request *r, const cJSON *commands)
 {
-    if (!watches_hold(r, json_get(r->json, "watch")) || !run_word(r, "MULTI") || !queue_all(r, commands) ||
-        !run_word(r, "EXEC"))
+    if (!watches_hold(r, json_get(r->json, "watch")) || !run_word(r, "MULTI") ||
+        !queue_all(r, commands) || !run_word(r, "EXEC"))
         return;
     if (r->reply.nodes[0].kind == NODE_NULL)
         problem(r, "watch-failed", "a watched key was changed meanwhile");

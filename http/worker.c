@@ -10,9 +10,11 @@
 #include "http/problem.h"
 #include "http/router.h"
 
-/* A request line and its headers must fit into this; libmicrohttpd answers 414 or 431 where they do
- * not. It clears all of it for each request, so less is faster. */
-#define CONNECTION_MEMORY_BYTES 16384u
+/* What libmicrohttpd holds of a connection, heads with the room that it needs to cut them up. It
+ * clears all of it for each request, so less is faster. What does not fit at all it refuses by
+ * itself, with a page of its own; the acceptor does so before for first heads, check_size for the
+ * others up to here. */
+#define CONNECTION_MEMORY_BYTES 20480u
 #define IDLE_SECONDS            75u
 
 /* ---- taking a request in --------------------------------------------------------------------- */
@@ -107,10 +109,32 @@ static bool check_encoding(struct request *r)
     return false;
 }
 
+static enum MHD_Result add_size(void *context, enum MHD_ValueKind kind, const char *name,
+                                size_t name_n, const char *value, size_t value_n)
+{
+    (void)kind;
+    (void)name;
+    (void)value;
+    *(size_t *)context += name_n + value_n + 4; /* ": " and the line's end */
+    return MHD_YES;
+}
+
+static bool check_size(struct request *r)
+{
+    size_t n = r->raw_target.n;
+    MHD_get_connection_values_n(r->connection, MHD_HEADER_KIND, add_size, &n);
+    if (n <= WORKER_HEAD_MAX)
+        return true;
+    bool target = r->raw_target.n > WORKER_HEAD_MAX;
+    problem(r, target ? "uri-too-long" : "headers-too-large",
+            "a request's line and headers have at most %d bytes", WORKER_HEAD_MAX);
+    return false;
+}
+
 /* Everything that the head alone decides; false: answered. */
 static bool check_head(struct request *r)
 {
-    if (!check_target(r) || !router_find(r))
+    if (!check_size(r) || !check_target(r) || !router_find(r))
         return false;
     if (r->route->flags & ROUTE_OPEN)
         return true;

@@ -7,6 +7,9 @@
 
 #include "http/request.h"
 
+/* A request's target and headers together; longer ones are answered 414 or 431. */
+#define WORKER_HEAD_MAX 12288
+
 struct MHD_Daemon;
 
 /* Owner: the daemon's thread, but for what is atomic. */

@@ -2,6 +2,7 @@
  * milliseconds. */
 #include <stdlib.h>
 
+#include "base/hash.h"
 #include "commands/generic.h"
 
 /* EXPIRE, PEXPIRE, EXPIREAT and PEXPIREAT, TTL, PTTL, EXPIRETIME and PEXPIRETIME differ in unit and
@@ -124,6 +125,44 @@ static void cmd_persist(struct exec *x)
     reply_int(x->reply, had);
 }
 
+/* ---- ATR.EXPIRE ----------------------------------------------------------------------------- */
+
+/* ATR.EXPIRE key milliseconds [IFDEQ digest]: sets the time that a key has left to live, or with -1
+ * lets it live without a limit: 1, or 0 where the key is missing. With IFDEQ only a string of that
+ * digest (DIGEST) is touched, and the answer is 0 where it has another. */
+static bool has_digest(const struct entry *e, struct bytes digest)
+{
+    char scratch[NUM_INT_MAX], hex[HASH_DIGEST_HEX + 1] = {0};
+    hash_digest_hex(hash_digest(entry_string(e, scratch)), hex);
+    return bytes_is(digest, hex);
+}
+
+static void cmd_atr_expire(struct exec *x)
+{
+    struct option o[] = {{.word = "IFDEQ", .takes = 1}, {0}};
+    struct entry *e;
+    int64_t ttl_ms;
+    if (!exec_int_in(x, 2, -1, INT64_MAX - (int64_t)x->now_ms,
+                     "invalid expire time in 'atr.expire' command", &ttl_ms) ||
+        !exec_options(x, 3, o))
+        return;
+    if (o[0].at && !exec_peek_typed(x, 0, TYPE_STRING, &e))
+        return;
+    e = exec_peek(x, 0);
+    bool holds = e && (!o[0].at || has_digest(e, x->argv[o[0].at + 1]));
+    if (holds && ttl_ms > 0) {
+        keyspace_set_deadline_locked(x->ks, x->db, &x->keys[0], e, x->now_ms + (uint64_t)ttl_ms);
+        exec_changed(x, 0, EVENT_GENERIC, "expire");
+    } else if (holds && ttl_ms == 0) {
+        exec_delete(x, 0);
+        exec_changed(x, 0, EVENT_GENERIC, "del");
+    } else if (holds && entry_deadline_ms(e)) {
+        keyspace_set_deadline_locked(x->ks, x->db, &x->keys[0], e, 0);
+        exec_changed(x, 0, EVENT_GENERIC, "persist");
+    }
+    reply_int(x->reply, holds);
+}
+
 /* ---- reading -------------------------------------------------------------------------------- */
 
 /* -2: no key, -1: no deadline; seconds are rounded to the nearest. */
@@ -164,6 +203,9 @@ static void cmd_pexpiretime(struct exec *x)
 #define CONDITION "[(NX | XX | GT | LT)]"
 
 const struct command_row expire_commands[] = {
+    {"atr.expire", cmd_atr_expire, -3, "write,fast", "keyspace", "@1:0/1:RW+UPDATE", "0.1.0",
+     "generic", "key milliseconds [IFDEQ digest]",
+     "Sets or removes a key's time to live, where its value has the digest."},
     {"expire", cmd_expire, -3, "write,fast", "keyspace", "@1:0/1:RW+UPDATE", "1.0.0", "generic",
      "key seconds " CONDITION, "Sets the seconds that a key has left to live."},
     {"expireat", cmd_expireat, -3, "write,fast", "keyspace", "@1:0/1:RW+UPDATE", "1.2.0", "generic",
