@@ -132,7 +132,8 @@ static void hand_on(struct acceptor *a, int fd, enum verdict verdict, bool watch
 static bool drop_input(struct acceptor *a, struct waiting *w)
 {
     ssize_t n;
-    while ((n = recv(w->source.fd, a->head, ACCEPTOR_HEAD_MAX, MSG_DONTWAIT)) > 0)
+    while ((n = recv(w->source.fd, a->head, ACCEPTOR_HEAD_MAX, MSG_DONTWAIT)) > 0 &&
+           w->dropped < DROP_MAX)
         w->dropped += (size_t)n;
     return n < 0 && (errno == EAGAIN || errno == EINTR) && w->dropped < DROP_MAX;
 }

@@ -4,8 +4,8 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "ds/compact.h"
 #include "ds/handle_table.h"
-#include "ds/slab.h"
 #include "types/hash_record.h"
 
 struct due_entry {
@@ -13,18 +13,8 @@ struct due_entry {
     uint32_t handle;
 } __attribute__((packed, aligned(4)));
 
-/* The slab is worth moving from when it has as many chunks, most of them free. */
-#define MOVE_CHUNKS_MIN 4
-/* Blocks looked at with each write while records move. */
-#define MOVE_BLOCKS 16
-
-#define SIDE 0x80000000u
-
 struct hash_fields {
-    struct slab slab; /* records are made here */
-    struct slab old;  /* they come from here, where `moved` > 0 */
-    uint32_t moved;
-    uint32_t side; /* the top bit of handles into slab: 0 or SIDE */
+    struct compact records;
     struct handle_table table;
     struct due_entry *heap;
     uint32_t heap_n, heap_cap;
@@ -36,8 +26,7 @@ struct hash_fields {
 
 static uint8_t *record(const struct hash_fields *f, uint32_t handle)
 {
-    const struct slab *s = (handle & SIDE) == f->side ? &f->slab : &f->old;
-    return slab_at(s, handle & ~SIDE);
+    return compact_at(&f->records, handle);
 }
 
 static uint64_t hash_of(const void *ctx, uint32_t handle)
@@ -59,18 +48,32 @@ static uint32_t room_for(struct hash_fields *f, uint8_t flags, size_t field_n, s
         *outside = mem_alloc(field_n + value_n);
         f->outside_bytes += field_n + value_n;
     }
-    return slab_alloc(&f->slab, record_bytes_for(flags, field_n, value_n)) | f->side;
+    return compact_alloc(&f->records, record_bytes_for(flags, field_n, value_n));
 }
 
 static void drop(struct hash_fields *f, uint32_t handle)
 {
-    uint8_t *r = record(f, handle);
+    const uint8_t *r = record(f, handle);
     if (r[0] & RECORD_OUTSIDE) {
         f->outside_bytes -= record_outside_bytes(r);
         mem_free((void *)record_parts(r));
     }
-    struct slab *s = (handle & SIDE) == f->side ? &f->slab : &f->old;
-    slab_free(s, handle & ~SIDE, record_bytes(r));
+    compact_free(&f->records, handle);
+}
+
+static void on_moved(void *owner, uint32_t from, uint32_t to)
+{
+    struct hash_fields *f = owner;
+    const uint8_t *r = record(f, to);
+    handle_table_replace(&f->table, hash_of(f, to), from, to);
+    if (r[0] & RECORD_DEADLINE)
+        f->heap[record_heap_at(r)].handle = to;
+}
+
+/* After a write. Handles are not valid after it. */
+static void maintain(struct hash_fields *f)
+{
+    compact_tidy(&f->records, 1);
 }
 
 /* ---- the order of deadlines: a 4-ary heap
@@ -196,58 +199,6 @@ uint64_t hash_fields_first_deadline(const struct hash_fields *f)
     return f->heap_n > 0 ? f->heap[0].when : 0;
 }
 
-/* ---- moving to a new slab ----------------------------------------------------------------------
- */
-
-static void start_moving(struct hash_fields *f)
-{
-    f->old = f->slab;
-    slab_init(&f->slab);
-    f->side ^= SIDE;
-    f->moved = 1;
-}
-
-static void move_record(struct hash_fields *f, uint32_t from)
-{
-    uint32_t old = from | (f->side ^ SIDE);
-    size_t n = record_bytes(record(f, old));
-    uint32_t handle = slab_alloc(&f->slab, n) | f->side;
-    uint8_t *r = memcpy(record(f, handle), record(f, old), n);
-    handle_table_replace(&f->table, hash_of(f, handle), old, handle);
-    if (r[0] & RECORD_DEADLINE)
-        f->heap[record_heap_at(r)].handle = handle;
-}
-
-/* Takes one block of the old slab, free or not, and gives back the chunk that ends with it. */
-static void move_block(struct hash_fields *f)
-{
-    uint32_t at = f->moved, chunk = at / SLAB_CHUNK_UNITS;
-    uint32_t units = slab_free_block(&f->old, at);
-    if (units == 0) {
-        units = (uint32_t)((record_bytes(slab_at(&f->old, at)) + SLAB_UNIT - 1) / SLAB_UNIT);
-        move_record(f, at);
-    }
-    f->moved += units;
-    if (f->moved / SLAB_CHUNK_UNITS != chunk)
-        slab_drop_chunk(&f->old, chunk);
-}
-
-/* After a write: begins or goes on. Handles are not valid after it. */
-static void maintain(struct hash_fields *f)
-{
-    if (f->moved == 0) {
-        if (f->slab.free_units > f->slab.used_units && f->slab.chunks >= MOVE_CHUNKS_MIN)
-            start_moving(f);
-        return;
-    }
-    for (int i = 0; i < MOVE_BLOCKS && f->moved < f->old.top; i++)
-        move_block(f);
-    if (f->moved >= f->old.top) {
-        slab_release(&f->old);
-        f->moved = 0;
-    }
-}
-
 /* ---- fields -----------------------------------------------------------------------------------
  */
 
@@ -345,15 +296,14 @@ void hash_fields_remove(struct hash_fields *f, uint32_t handle)
 struct hash_fields *hash_fields_new(size_t expected)
 {
     struct hash_fields *f = mem_calloc(sizeof *f);
-    slab_init(&f->slab);
-    slab_init(&f->old);
+    compact_init(&f->records, record_bytes, on_moved, f);
     handle_table_init(&f->table, expected, hash_of, same_field, f);
     return f;
 }
 
-static void free_outside(uint32_t handle, void *ctx)
+static void free_outside(uint8_t *r, void *ctx)
 {
-    const uint8_t *r = record(ctx, handle);
+    (void)ctx;
     if (r[0] & RECORD_OUTSIDE)
         mem_free((void *)record_parts(r));
 }
@@ -369,10 +319,9 @@ static void each(const struct hash_fields *f, hash_fields_visit *visit, void *ct
 void hash_fields_free(struct hash_fields *f)
 {
     if (f->outside_bytes > 0)
-        each(f, free_outside, f);
+        compact_each(&f->records, free_outside, NULL);
     handle_table_release(&f->table);
-    slab_release(&f->slab);
-    slab_release(&f->old);
+    compact_release(&f->records);
     mem_free(f->heap);
     mem_free(f);
 }
@@ -403,7 +352,7 @@ size_t hash_fields_count(const struct hash_fields *f)
 
 size_t hash_fields_mem_bytes(const struct hash_fields *f)
 {
-    return sizeof *f + slab_mem_bytes(&f->slab) + slab_mem_bytes(&f->old) +
+    return sizeof *f - sizeof f->records.slab + compact_mem_bytes(&f->records) +
            handle_table_mem_bytes(&f->table) + f->heap_cap * sizeof *f->heap + f->outside_bytes;
 }
 
@@ -438,8 +387,6 @@ static void check_record(uint32_t handle, void *ctx)
     t->outside += record_outside_bytes(r);
     if (hash_fields_find(t->f, record_field(r)) != handle)
         abort();
-    if ((handle & SIDE) != t->f->side && (handle & ~SIDE) < t->f->moved)
-        abort();
     if (r[0] & RECORD_DEADLINE) {
         uint32_t at = record_heap_at(r);
         if (at >= t->f->heap_n || t->f->heap[at].handle != handle ||
@@ -459,6 +406,6 @@ void hash_fields_check(const struct hash_fields *f)
     for (uint32_t i = 1; i < f->heap_n; i++)
         if (f->heap[i].when < f->heap[(i - 1) / 4].when)
             abort();
-    slab_check(&f->slab);
+    compact_check(&f->records);
     handle_table_check(&f->table);
 }

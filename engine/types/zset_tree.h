@@ -1,20 +1,13 @@
-/* The skiplist encoding of a sorted set: slab, table, tree. Inside of the type; see types/zset.h.
- *
- * Once more of the slab is free than in use, the records move to a new one, a few with each write,
- * and the old chunks are given back as they empty: memory follows the number of members down. The
- * top bit of a handle tells in which of the two slabs its record is. */
+/* The skiplist encoding of a sorted set: records, table, tree. Inside of the type; see types/zset.h. */
 #ifndef ATRIUM_TYPES_ZSET_TREE_H
 #define ATRIUM_TYPES_ZSET_TREE_H
 
 #include "ds/btree.h"
+#include "ds/compact.h"
 #include "ds/handle_table.h"
-#include "ds/slab.h"
 
 struct zset_tree {
-    struct slab slab; /* records are made here */
-    struct slab *old; /* and come from here while they move, else NULL */
-    uint32_t moved;   /* units of `old` below it are done with */
-    uint32_t side;    /* the top bit of handles into `slab` */
+    struct compact records;
     struct handle_table table;
     struct btree tree;
     size_t outside_bytes;
