@@ -52,6 +52,10 @@ $(BUILD)/unit: $(patsubst %.c,$(BUILD)/%.o,$(UNIT_SRC)) $(OBJ)
 $(BUILD)/linear: $(patsubst %.c,$(BUILD)/%.o,$(LINEAR_SRC)) $(OBJ)
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 
+# The bench's own loads and peers, each of one file.
+$(BUILD)/bench_%: $(BUILD)/tests/bench/%.o
+	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
+
 $(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(OBJ)
 	$(CC) $(CFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
 
@@ -100,7 +104,7 @@ fuzz:
 
 # ---- the rest ----------------------------------------------------------------------------------------------
 
-bench: all
+bench: all $(BUILD)/bench_load $(BUILD)/bench_bare_http
 	@tests/packages.sh redis-server redis-tools memcached webdis wrk
 	@tests/bench/run.py
 

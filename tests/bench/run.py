@@ -3,12 +3,15 @@
 
     run.py [--quick] [--only TEXT] [--turns N]
 
-One server thread each, on core 0; the client on core 1. A row's figures are medians over the turns (A B A B ...).
-Throughput is what the client saw; where the client is the bottleneck the ratio of server CPU time per operation
-(user and system, from /proc) says more, so both are shown: above 1 means that atrium is ahead. Resident bytes are
-beyond the empty server's, at a million items. Machines are noisy: only ratios of one run count."""
+One server thread each, on core 0; the client on core 1. A row's figures are medians over the turns (A B A B ...), its
+ratios the medians of the turns' ratios. Throughput is what the client saw; where the client is the bottleneck the ratio
+of server CPU time per operation (user and system) says more, so both are shown: above 1 means that atrium is ahead. The
+client is redis-benchmark, wrk, or build/bench_load (load.c) for what they cannot ask. Resident bytes are beyond the empty
+server's, at a million items. A row appears where atrium has its command and the peer is installed. Machines are noisy:
+only ratios of one run count."""
 
 import argparse
+import contextlib
 import json
 import os
 import re
@@ -22,7 +25,7 @@ import tempfile
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-TICKS = os.sysconf("SC_CLK_TCK")
+LOAD, BARE_HTTP = (os.path.join(ROOT, "build", name) for name in ("bench_load", "bench_bare_http"))
 
 
 def free_port():
@@ -31,24 +34,36 @@ def free_port():
 
 
 class Server:
-    """A server pinned to core 0."""
+    """A server pinned to core 0; as a context it ends with it."""
 
-    def __init__(self, name, argv, port):
+    def __init__(self, name, argv, port, **more):
         self.name, self.port = name, port
+        vars(self).update(more)
         self.process = subprocess.Popen(["taskset", "-c", "0"] + argv, stdout=subprocess.DEVNULL,
                                         stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+        try:
+            self.wait_ready()
+        except BaseException:
+            self.end()
+            raise
+
+    def wait_ready(self):
         for _ in range(100):
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
+            with contextlib.suppress(OSError):
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
                 return
-            except OSError:
-                time.sleep(0.05)
-        raise SystemExit("%s did not come up" % name)
+            time.sleep(0.05)
+        raise SystemExit("%s did not come up" % self.name)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.end()
 
     def cpu(self):
-        with open("/proc/%d/stat" % self.process.pid) as f:
-            fields = f.read().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
+        """Seconds of CPU that the process has used, by its own clock (clock_getcpuclockid(3)), to the nanosecond."""
+        return time.clock_gettime(~self.process.pid << 3 | 2)
 
     def resident(self):
         with open("/proc/%d/statm" % self.process.pid) as f:
@@ -60,11 +75,10 @@ class Server:
 
 
 def atrium():
-    resp, memcached, http = free_port(), free_port(), free_port()
-    s = Server("atrium", [os.path.join(ROOT, "build", "atrium"), "--threads", "1", "--port", str(resp),
-                          "--memcached-port", str(memcached), "--http-port", str(http)], resp)
-    s.memcached, s.http = memcached, http
-    return s
+    resp, memcached_port, http = free_port(), free_port(), free_port()
+    return Server("atrium", [os.path.join(ROOT, "build", "atrium"), "--threads", "1", "--port", str(resp),
+                             "--memcached-port", str(memcached_port), "--http-port", str(http)], resp,
+                  memcached=memcached_port, http=http)
 
 
 def redis():
@@ -75,7 +89,7 @@ def redis():
 def memcached():
     port = free_port()
     return Server("memcached", ["memcached", "-u", "nobody", "-m", "4096", "-t", "1", "-p", str(port), "-l",
-                                "127.0.0.1"], port)
+                                "127.0.0.1"], port, memcached=port)
 
 
 def webdis(redis_port, folder):
@@ -85,7 +99,12 @@ def webdis(redis_port, folder):
         json.dump({"redis_host": "127.0.0.1", "redis_port": redis_port, "http_host": "127.0.0.1",
                    "http_port": port, "threads": 1, "daemonize": False, "database": 0, "verbosity": 0,
                    "logfile": os.path.join(folder, "webdis.log"), "pool_size": 20}, f)
-    return Server("webdis", ["webdis", path], port)
+    return Server("webdis", ["webdis", path], port, http=port)
+
+
+def bare_http():
+    port = free_port()
+    return Server("bare libmicrohttpd", [BARE_HTTP, str(port)], port, http=port)
 
 
 # ---- loads -------------------------------------------------------------------------------------------------------
@@ -101,6 +120,12 @@ def redis_benchmark(server, pipeline, requests, command, keys=100000):
                    "-P", str(pipeline), "--csv"] + command)
     fields = [f.strip('"') for f in text.strip().splitlines()[-1].split('","')]
     return float(fields[1]), float(fields[4]), float(fields[6])
+
+
+def own_load(port, protocol, pipeline, requests, command, keys=100000):
+    """The same by load.c."""
+    text = pinned([LOAD, str(port), protocol, "50", str(pipeline), str(requests), str(keys)] + command)
+    return tuple(map(float, text.split()))
 
 
 def wrk(port, path, seconds):
@@ -144,6 +169,12 @@ def command(*words):
     return out
 
 
+def has_command(server, name):
+    with socket.create_connection(("127.0.0.1", server.port), 5) as s:
+        s.sendall(command(b"COMMAND", b"INFO", name.encode()))
+        return not s.recv(100).startswith((b"*1\r\n*-1", b"*1\r\n$-1", b"*1\r\n_", b"-"))
+
+
 def chunked(n, make, size=2000):
     for at in range(0, n, size):
         yield b"".join(make(i) for i in range(at, min(n, at + size)))
@@ -180,40 +211,76 @@ def compare(table, name, ours, theirs, turns):
     for _ in range(turns):
         a.append(ours())
         b.append(theirs())
+    rate = statistics.median(x[0] / y[0] for x, y in zip(a, b))
+    cpu = statistics.median(y[3] / x[3] if x[3] else 0 for x, y in zip(a, b))
     a, b = ([statistics.median(c) for c in zip(*side)] for side in (a, b))
-    table.add(name, "%s" % format(int(a[0]), ","), "%s" % format(int(b[0]), ","), "%.2f" % (a[0] / b[0]),
-              "%.2f / %.2f" % (b[3], a[3]), "%.2f" % (b[3] / a[3] if a[3] else 0),
-              "%.2f / %.2f" % (a[1], a[2]), "%.2f / %.2f" % (b[1], b[2]))
+    table.add(name, format(int(a[0]), ","), format(int(b[0]), ","), "%.2f" % rate, "%.2f / %.2f" % (b[3], a[3]),
+              "%.2f" % cpu, "%.2f / %.2f" % (a[1], a[2]), "%.2f / %.2f" % (b[1], b[2]))
+
+
+class Row:
+    """One command at one depth. `data` names what must be there first (DATA); `ours`: load.c asks it, where numbers that
+    redis-benchmark writes with zeros before them are refused. `cost`: how many requests of a GET one is worth."""
+
+    def __init__(self, name, depth, words, data=None, keys=100000, ours=False, cost=1):
+        self.name, self.depth, self.words, self.data = "%s, P=%d" % (name, depth), depth, words, data
+        self.keys, self.ours, self.cost = keys, ours, cost
+
+    def requests(self, quick):
+        n = (20000 if self.depth == 1 else 200000) if quick else (100000 if self.depth == 1 else 1000000)
+        return max(n // self.cost, 50 * self.depth)
+
+    def load(self, server, n):
+        if self.ours:
+            return own_load(server.port, "resp", self.depth, n, self.words, self.keys)
+        return redis_benchmark(server, self.depth, n, self.words, self.keys)
+
+
+# What rows find in the keyspace: how many commands, and the i-th one.
+DATA = {
+    "sorted set": (1000000, lambda i: command(b"ZADD", b"z", b"%d" % (i * 7919 % 1000003), b"m:%012d" % i)),
+    "list": (1000, lambda i: command(b"RPUSH", b"list", b"element:%06d" % i)),
+    "sets": (20000, lambda i: command(b"SADD", b"set:%d" % (i % 2), b"member:%06d" % (i // 2 + i % 2 * 5000))),
+}
+
+
+def resp_table(million):
+    value = "v" * 64
+    rows = [Row(name, p, words) for p in (1, 16, 64) for name, words in (
+        ("SET", ["SET", "key:__rand_int__", value]), ("GET", ["GET", "key:__rand_int__"]),
+        ("INCR", ["INCR", "counter:__rand_int__"]))]
+    rows += [Row(name, 16, words) for name, words in (
+        ("HSET", ["HSET", "hash", "field:__rand_int__", "v"]),
+        ("LPUSH", ["LPUSH", "queue", "element"]),
+        ("LPOP", ["LPOP", "queue"]),
+        ("SADD", ["SADD", "set", "member:__rand_int__"]),
+        ("XADD with MAXLEN ~ 100000", ["XADD", "stream", "MAXLEN", "~", "100000", "*", "field", "value"]))]
+    rows += [Row("%s on %d members" % (name, million), 16, words, "sorted set", million, ours, cost)
+             for name, words, ours, cost in (
+        ("ZADD", ["ZADD", "z", "__rand_int__", "m:__rand_int__"], False, 1),
+        ("ZRANK", ["ZRANK", "z", "m:__rand_int__"], False, 1),
+        ("ZRANGE of 10", ["ZRANGE", "z", "{r}", "{r+9}"], True, 1),
+        ("ZRANGEBYSCORE of 10", ["ZRANGEBYSCORE", "z", "__rand_int__", "+inf", "LIMIT", "0", "10"], False, 1))]
+    return rows + [
+        Row("LRANGE of 100", 16, ["LRANGE", "list", "{r}", "{r+99}"], "list", 900, True, 5),
+        Row("SINTER of two sets of 10000, 5000 in both", 16, ["SINTER", "set:0", "set:1"], "sets", cost=500)]
 
 
 def resp_rows(table, args, want):
-    ours, theirs = atrium(), redis()
-    try:
-        million = 100000 if args.quick else 1000000
-        for s in (ours, theirs):
-            pipe(s.port, chunked(million, lambda i: command(b"ZADD", b"z", b"%d" % (i * 7919 % 1000003),
-                                                            b"m:%012d" % i)), million)
-        value = "v" * 64
-        rows = [("%s, P=%d" % (name, p), p, words) for p in (1, 16, 64) for name, words in (
-            ("SET", ["SET", "key:__rand_int__", value]), ("GET", ["GET", "key:__rand_int__"]),
-            ("INCR", ["INCR", "counter:__rand_int__"]))]
-        rows += [("HSET, P=16", 16, ["HSET", "hash", "field:__rand_int__", "v"])]
-        rows += [("%s on %d members, P=16" % (n, million), 16, w) for n, w in (
-            ("ZADD", ["ZADD", "z", "__rand_int__", "m:__rand_int__"]),
-            ("ZRANK", ["ZRANK", "z", "m:__rand_int__"]),
-            ("ZRANGE of 10", ["ZRANGE", "z", "50000", "50009"]))]
-        for name, p, words in rows:
-            if not want(name):
+    million = 100000 if args.quick else 1000000
+    there = set()
+    with atrium() as ours, redis() as theirs:
+        for row in resp_table(million):
+            if not want(row.name) or not has_command(ours, row.words[0]):
                 continue
-            n = (20000 if p == 1 else 200000) if args.quick else (100000 if p == 1 else 1000000)
-            keys = million if " on " in name else 100000
-            compare(table, name,
-                    lambda: measured(ours, lambda rate: n, lambda: redis_benchmark(ours, p, n, words, keys)),
-                    lambda: measured(theirs, lambda rate: n, lambda: redis_benchmark(theirs, p, n, words, keys)),
-                    args.turns)
-    finally:
-        ours.end()
-        theirs.end()
+            if row.data and row.data not in there:
+                n, make = DATA[row.data]
+                for s in (ours, theirs):
+                    pipe(s.port, chunked(min(n, million), make), min(n, million))
+                there.add(row.data)
+            n = row.requests(args.quick)
+            compare(table, row.name, *(lambda s=s: measured(s, lambda rate: n, lambda: row.load(s, n))
+                                       for s in (ours, theirs)), args.turns)
 
 
 def memory_rows(table, args, want):
@@ -223,61 +290,49 @@ def memory_rows(table, args, want):
             continue
         figures = []
         for start in (atrium, redis):
-            s = start()
-            try:
+            with start() as s:
                 pipe(s.port, [command(b"PING")], 1)
                 empty = s.resident()
                 pipe(s.port, chunked(n, make), n)
                 time.sleep(2.5)
                 figures.append((s.resident() - empty) / n)
-            finally:
-                s.end()
         table.add("resident bytes: " + name, "%.1f" % figures[0], "%.1f" % figures[1],
                   "%.2f" % (figures[1] / figures[0]), "", "", "", "")
 
 
 def http_rows(table, args, want):
-    name = "REST GET of 64 B beside webdis"
-    if not want(name) or not shutil.which("webdis") or not shutil.which("wrk"):
-        return
     seconds = 2 if args.quick else 5
-    with tempfile.TemporaryDirectory() as folder:
-        ours, back = atrium(), redis()
-        theirs = webdis(back.port, folder)
-        try:
+
+    def get(server, path):
+        return measured(server, lambda rate: rate * seconds, lambda: wrk(server.http, path, seconds))
+
+    def row(peer, start, path):
+        name = "REST GET of 64 B beside " + peer
+        if not want(name) or not shutil.which("wrk"):
+            return
+        with atrium() as ours, redis() as back, start(back) as theirs:
             for s in (ours, back):
                 pipe(s.port, [command(b"SET", b"k", b"v" * 64)], 1)
-            compare(table, name,
-                    lambda: measured(ours, lambda rate: rate * seconds,
-                                     lambda: wrk(ours.http, "/v1/keys/k", seconds)),
-                    lambda: measured(theirs, lambda rate: rate * seconds,
-                                     lambda: wrk(theirs.port, "/GET/k", seconds)), args.turns)
-        finally:
-            for s in (ours, theirs, back):
-                s.end()
+            compare(table, name, lambda: get(ours, "/v1/keys/k"), lambda: get(theirs, path), args.turns)
+
+    with tempfile.TemporaryDirectory() as folder:
+        if shutil.which("webdis"):
+            row("webdis", lambda back: webdis(back.port, folder), "/GET/k")
+        row("a constant answer of bare libmicrohttpd", lambda back: bare_http(), "/")
 
 
 def memcached_rows(table, args, want):
     if not want("memcached") or not shutil.which("memcached"):
         return
-    n = 50000 if args.quick else 500000
-    ours, theirs = atrium(), memcached()
-
-    def load(server, port, get):
-        make = ((lambda i: b"get key:%06d\r\n" % (i % 100000)) if get else
-                (lambda i: b"set key:%06d 0 0 64\r\n%s\r\n" % (i % 100000, b"v" * 64)))
-        began = time.time()
-        pipe(port, chunked(n, make, 16), n, b"END\r\n" if get else b"STORED\r\n")
-        return n / (time.time() - began), 0.0, 0.0
-
-    try:
-        for get, name in ((False, "memcached set, one pipelining connection"), (True, "memcached get, one pipelining connection")):
-            compare(table, name,
-                    lambda: measured(ours, lambda rate: n, lambda: load(ours, ours.memcached, get)),
-                    lambda: measured(theirs, lambda rate: n, lambda: load(theirs, theirs.port, get)), args.turns)
-    finally:
-        ours.end()
-        theirs.end()
+    loads = (("set", ["set", "key:{r}", "v" * 64]), ("get", ["get", "key:{r}"]))
+    with atrium() as ours, memcached() as theirs:
+        for depth in (1, 16):
+            n = (20000 if depth == 1 else 200000) if args.quick else (100000 if depth == 1 else 1000000)
+            for name, words in loads:
+                compare(table, "memcached %s, P=%d" % (name, depth), *(
+                    lambda s=s: measured(s, lambda rate: n,
+                                         lambda: own_load(s.memcached, "memcached", depth, n, words))
+                    for s in (ours, theirs)), args.turns)
 
 
 def main():
@@ -286,6 +341,7 @@ def main():
     parser.add_argument("--only", default="", help="rows whose name holds this text")
     parser.add_argument("--turns", type=int, default=3)
     args = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1)) # so that the servers end
     table = Table()
     table.add("load", "atrium", "peer", "ratio", "CPU us/op peer / atrium", "CPU ratio", "p50 / p99 ms",
               "peer's p50 / p99 ms")
