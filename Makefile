@@ -118,7 +118,7 @@ lint:
 
 format:
 	@tests/packages.sh clang-format
-	clang-format -i atrium.c $(ENGINE_SRC) $(DOOR_SRC) $(UNIT_SRC) $(wildcard engine/*.h engine/*/*.h http/*.h ws/*.h)
+	clang-format -i atrium.c $(ENGINE_SRC) $(DOOR_SRC) $(UNIT_SRC) $(wildcard engine/*.h engine/*/*.h http/*.h ws/*.h tests/unit/*.h)
 
 # The man page takes its list of directives from the program; an edited configuration file is left as it is.
 $(BUILD)/atrium.1: .dist/atrium.1 $(BUILD)/atrium

@@ -9,9 +9,14 @@
 #include "base/num.h"
 
 const struct directive directives[CONFIG_COUNT] = {
-#define X(id, dname, dkind, dinitial, dmin, dmax, dflags, dhelp)                                  \
-    {.name = dname, .kind = KIND_##dkind, .initial = dinitial, .min = dmin, .max = dmax,          \
-     .flags = dflags, .help = dhelp},
+#define X(id, dname, dkind, dinitial, dmin, dmax, dflags, dhelp)                                   \
+    {.name = dname,                                                                                \
+     .kind = KIND_##dkind,                                                                         \
+     .initial = dinitial,                                                                          \
+     .min = dmin,                                                                                  \
+     .max = dmax,                                                                                  \
+     .flags = dflags,                                                                              \
+     .help = dhelp},
 #include "config_table.h"
 #undef X
 };
@@ -57,7 +62,8 @@ static bool parse_octal(struct bytes s, int64_t *out)
     return s.n > 0 && s.n <= 16;
 }
 
-static bool parse_number(const struct directive *d, struct bytes value, int64_t *v, struct buf *error)
+static bool parse_number(const struct directive *d, struct bytes value, int64_t *v,
+                         struct buf *error)
 {
     switch (d->kind) {
     case KIND_BOOL:
@@ -69,7 +75,8 @@ static bool parse_number(const struct directive *d, struct bytes value, int64_t 
     case KIND_ENUM:
         if (enum_index(d, value, v))
             return true;
-        buf_printf(error, "%s: argument(s) must be one of the following: %s", d->name, enum_words(d));
+        buf_printf(error, "%s: argument(s) must be one of the following: %s", d->name,
+                   enum_words(d));
         return false;
     case KIND_EVENTS:
         if (config_parse_events(value, v))
@@ -144,7 +151,8 @@ static void apply(int id, int64_t v)
 }
 
 /* The directive's index where the value is right, with a number's value in *v; else -1. */
-static int check(const struct config *c, struct bytes name, struct bytes value, bool running, int64_t *v, struct buf *error)
+static int check(const struct config *c, struct bytes name, struct bytes value, bool running,
+                 int64_t *v, struct buf *error)
 {
     int id = config_lookup(name);
     if (id < 0) {
@@ -299,7 +307,8 @@ void config_help(struct buf *out)
 
 static bool is_loopback(const char *host)
 {
-    return strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0 || strcmp(host, "localhost") == 0;
+    return strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0 ||
+           strcmp(host, "localhost") == 0;
 }
 
 bool config_validate(const struct config *c, struct buf *error)

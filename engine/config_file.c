@@ -184,7 +184,8 @@ bool config_load_args(struct config *c, int argc, char **argv, struct buf *error
             return false;
         }
         const char *equals = strchr(arg, '=');
-        struct bytes name = equals ? bytes_of(arg + 2, (size_t)(equals - arg - 2)) : bytes_str(arg + 2);
+        struct bytes name =
+            equals ? bytes_of(arg + 2, (size_t)(equals - arg - 2)) : bytes_str(arg + 2);
         int words = equals ? 0 : count_words(argc - i - 1, argv + i + 1);
         if (!equals && words == 0) {
             buf_printf(error, "%s: a value is missing", arg);

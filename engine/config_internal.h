@@ -8,7 +8,16 @@
 #include "base/log.h"
 #include "config.h"
 
-enum directive_kind { KIND_INT, KIND_OCTAL, KIND_BYTES, KIND_BOOL, KIND_STRING, KIND_ENUM, KIND_LIMITS, KIND_EVENTS };
+enum directive_kind {
+    KIND_INT,
+    KIND_OCTAL,
+    KIND_BYTES,
+    KIND_BOOL,
+    KIND_STRING,
+    KIND_ENUM,
+    KIND_LIMITS,
+    KIND_EVENTS
+};
 enum directive_flag { FIXED = 1, SECRET = 2 };
 
 struct directive {
@@ -23,9 +32,9 @@ struct directive {
 extern const struct directive directives[CONFIG_COUNT];
 
 struct config {
-    _Atomic int64_t numbers[CONFIG_COUNT]; /* a string's is its length */
-    _Atomic bool changed[CONFIG_COUNT];    /* differs from the default, or was set */
-    struct buf strings[CONFIG_COUNT];      /* lock */
+    _Atomic int64_t numbers[CONFIG_COUNT];      /* a string's is its length */
+    _Atomic bool changed[CONFIG_COUNT];         /* differs from the default, or was set */
+    struct buf strings[CONFIG_COUNT];           /* lock */
     struct output_limit limits[OUTPUT_CLASSES]; /* lock */
     pthread_mutex_t lock;
     char *file; /* absolute path of the file it was read from, or NULL */

@@ -2,6 +2,7 @@
  * kind: INT, OCTAL, BYTES (takes kb, mb, gb), BOOL (yes/no), STRING, ENUM (the words stand in the help after the
  * colon), or LIMITS and EVENTS (config_forms.c).
  * flags: FIXED (not by CONFIG SET), SECRET (never shown in a log or INFO), 0. */
+/* clang-format off */
 X(PORT, "port", INT, "6379", 0, 65535, FIXED, "RESP port; 0 shuts the door")
 X(MEMCACHED_PORT, "memcached-port", INT, "11211", 0, 65535, FIXED, "memcached port; 0 shuts the door")
 X(HTTP_PORT, "http-port", INT, "8080", 0, 65535, FIXED, "HTTP and WebSocket port; 0 shuts the door")
@@ -48,3 +49,4 @@ X(WS_QUEUE_MESSAGES, "ws-queue-messages", INT, "1024", 16, 16777216, 0, "message
 X(WS_PING_SECONDS, "ws-ping-seconds", INT, "25", 1, 86400, 0, "silence after which a WebSocket is pinged")
 X(WS_PONG_SECONDS, "ws-pong-seconds", INT, "10", 1, 86400, 0, "seconds that it then has to answer")
 X(WS_AUTH_SECONDS, "ws-auth-seconds", INT, "10", 1, 86400, 0, "seconds that a WebSocket has to authenticate")
+/* clang-format on */

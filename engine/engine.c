@@ -9,11 +9,11 @@
 #include "internal.h"
 #include "types/registry.h"
 
-#define TIMER_PERIOD_MS  100
-#define EXPIRE_SLICE_US  50
+#define TIMER_PERIOD_MS 100
+#define EXPIRE_SLICE_US 50
 /* While more is due than one turn removes, turns are this long and follow each other sooner. */
-#define EXPIRE_TURN_US  50000
-#define BUSY_PERIOD_MS  25
+#define EXPIRE_TURN_US 50000
+#define BUSY_PERIOD_MS 25
 
 /* ---- threads ---------------------------------------------------------------------------------- */
 
@@ -191,7 +191,8 @@ static void publish_event(struct engine *e, const char *prefix, unsigned db, str
     buf_release(&channel);
 }
 
-static void notify_slow(struct engine *e, unsigned db, uint32_t on, const char *event, struct bytes key)
+static void notify_slow(struct engine *e, unsigned db, uint32_t on, const char *event,
+                        struct bytes key)
 {
     if (on & EVENT_KEYSPACE)
         publish_event(e, "keyspace", db, key, bytes_str(event));
@@ -210,7 +211,7 @@ void engine_notify(struct engine *e, unsigned db, uint32_t event_class, const ch
 /* Keys that expiry removes: with the shard's lock held. */
 static void on_expired(void *ctx, unsigned db, struct bytes key, const char *event)
 {
-    uint32_t cls = strcmp(event, "expired") == 0   ? EVENT_EXPIRED
+    uint32_t cls = strcmp(event, "expired") == 0    ? EVENT_EXPIRED
                    : strcmp(event, "hexpired") == 0 ? EVENT_HASH
                                                     : EVENT_GENERIC;
     wait_touch_key(ctx, db, key);

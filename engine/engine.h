@@ -38,7 +38,7 @@ struct config *engine_config(struct engine *e);
 struct hub *engine_hub(struct engine *e);
 
 enum engine_result {
-    ENGINE_DONE,   /* the reply has been given */
+    ENGINE_DONE, /* the reply has been given */
     ENGINE_PAUSED, /* CLIENT PAUSE holds: nothing happened, no reply; call again later with the same */
     ENGINE_BLOCKED, /* the command waits: session_ops.wake will tell; the session runs nothing else meanwhile */
 };
@@ -116,6 +116,7 @@ void net_socket_host(int fd, char *host, size_t room);
 
 /* A listening socket for the port of that directive on every address of `bind`; fds are appended to `fds` (room for max).
  * Returns their number, or -1 with a line in `error`. Shared with the HTTP door. */
-int net_listen(const struct config *c, enum config_id port_id, int *fds, int max, struct buf *error);
+int net_listen(const struct config *c, enum config_id port_id, int *fds, int max,
+               struct buf *error);
 
 #endif

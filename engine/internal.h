@@ -23,14 +23,15 @@ struct exec_block; /* a block of command-lifetime memory */
 struct engine_thread {
     _Alignas(64) struct engine *engine;
     struct gate_word *gate_word;
-    bool inside;          /* the gate is passed */
-    bool batching;        /* between engine_batch_begin and _end */
-    struct shard *held;   /* locked, kept for the next command of the batch */
-    unsigned held_runs;   /* commands run under it */
+    bool inside;        /* the gate is passed */
+    bool batching;      /* between engine_batch_begin and _end */
+    struct shard *held; /* locked, kept for the next command of the batch */
+    unsigned held_runs; /* commands run under it */
     uint64_t held_at_us;
     struct exec_block *blocks; /* exec_alloc; freed after each command */
-    struct interest *ready_first, *ready_last; /* keys with blocked clients that the command changed */
-    uint64_t clock_us;         /* in a batch: when the command before ended; 0: not known */
+    struct interest *ready_first,
+        *ready_last;            /* keys with blocked clients that the command changed */
+    uint64_t clock_us;          /* in a batch: when the command before ended; 0: not known */
     struct command_stat *stats; /* by command id */
     _Atomic uint64_t counters[COUNTER_COUNT];
 };
@@ -45,18 +46,18 @@ struct engine {
     char run_id[41];
 
     pthread_mutex_t sessions_lock;
-    struct session *sessions;        /* sessions_lock */
-    uint64_t next_session_id;        /* sessions_lock */
+    struct session *sessions;                        /* sessions_lock */
+    uint64_t next_session_id;                        /* sessions_lock */
     struct session *sessions_by_id[SESSION_BUCKETS]; /* sessions_lock */
-    size_t session_counts[4];        /* by door; sessions_lock */
+    size_t session_counts[4];                        /* by door; sessions_lock */
 
     struct engine_thread threads[GATE_THREADS_MAX];
-    pthread_mutex_t stats_lock; /* the threads' stats pointers; a leaf */
+    pthread_mutex_t stats_lock;             /* the threads' stats pointers; a leaf */
     _Atomic uint64_t memcached_flush_at_ms; /* flush_all with a delay; 0: none is to come */
-    _Atomic uint64_t paused_until_ms; /* CLIENT PAUSE; 0: none */
-    _Atomic bool paused_all;          /* reads too */
-    _Atomic uint64_t blocked;         /* clients that wait for a key */
-    size_t startup_bytes; /* mem_used_bytes when it was opened */
+    _Atomic uint64_t paused_until_ms;       /* CLIENT PAUSE; 0: none */
+    _Atomic bool paused_all;                /* reads too */
+    _Atomic uint64_t blocked;               /* clients that wait for a key */
+    size_t startup_bytes;                   /* mem_used_bytes when it was opened */
     _Atomic bool draining, shutdown_requested;
 
     pthread_t timer;

@@ -65,7 +65,8 @@ void log_write(enum log_level level, const char *fmt, ...)
     } else {
         snprintf(safe, sizeof safe, "%s", text);
     }
-    int n = snprintf(line, sizeof line, format, stamp, now.tv_nsec / 1000000, level_names[level], safe);
+    int n =
+        snprintf(line, sizeof line, format, stamp, now.tv_nsec / 1000000, level_names[level], safe);
     if (n > 0) {
         size_t len = (size_t)n < sizeof line ? (size_t)n : sizeof line - 1;
         ssize_t ignored = write(STDERR_FILENO, line, len);

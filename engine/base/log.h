@@ -8,7 +8,13 @@
 
 #include <stdbool.h>
 
-enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_VERBOSE, LOG_LEVEL_NOTICE, LOG_LEVEL_WARNING, LOG_LEVEL_FATAL };
+enum log_level {
+    LOG_LEVEL_DEBUG,
+    LOG_LEVEL_VERBOSE,
+    LOG_LEVEL_NOTICE,
+    LOG_LEVEL_WARNING,
+    LOG_LEVEL_FATAL
+};
 
 void log_set_level(enum log_level least);
 void log_set_json(bool json);

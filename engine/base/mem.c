@@ -133,7 +133,8 @@ static int64_t read_counters(const struct thread_counters *t)
     uint64_t *out = atomic_load_explicit(&t->deallocated, memory_order_relaxed);
     if (!in || !out)
         return 0;
-    return (int64_t)(__atomic_load_n(in, __ATOMIC_RELAXED) - __atomic_load_n(out, __ATOMIC_RELAXED));
+    return (int64_t)(__atomic_load_n(in, __ATOMIC_RELAXED) -
+                     __atomic_load_n(out, __ATOMIC_RELAXED));
 }
 
 static void thread_gone(void *slot)
@@ -207,7 +208,8 @@ struct mem_figures mem_figures(void)
 {
     uint64_t epoch = 1; /* makes jemalloc sum its figures up anew */
     mallctl("epoch", NULL, NULL, &epoch, sizeof epoch);
-    return (struct mem_figures){figure("stats.allocated"), figure("stats.active"), figure("stats.resident")};
+    return (struct mem_figures){figure("stats.allocated"), figure("stats.active"),
+                                figure("stats.resident")};
 }
 
 static void add_text(void *out, const char *text)

@@ -40,7 +40,8 @@ static void capture_simple(struct reply *r, const char *s)
     set_text(r, add_node(r, NODE_SIMPLE), bytes_str(s));
 }
 
-static void capture_error(struct reply *r, enum error_code code, const char *prefix, struct bytes text)
+static void capture_error(struct reply *r, enum error_code code, const char *prefix,
+                          struct bytes text)
 {
     struct capture *c = (struct capture *)r;
     struct reply_node *node = add_node(r, NODE_ERROR);
@@ -174,17 +175,39 @@ static void replay_node(const struct capture *c, const struct reply_node *node, 
 {
     struct bytes text = capture_text(c, node);
     switch (node->kind) {
-    case NODE_INT: reply_int(to, node->integer); return;
-    case NODE_BULK: reply_bulk(to, text); return;
-    case NODE_SIMPLE: replay_simple(text, to); return;
-    case NODE_ERROR: replay_error(node, text, to); return;
-    case NODE_NULL: (node->integer ? reply_null_array : reply_null)(to); return;
-    case NODE_DOUBLE: reply_double(to, node->real); return;
-    case NODE_BOOL: reply_bool(to, node->integer != 0); return;
-    case NODE_ARRAY: reply_array(to, node->count); return;
-    case NODE_MAP: reply_map(to, node->count / 2); return;
-    case NODE_SET: reply_set(to, node->count); return;
-    case NODE_PUSH: reply_push(to, node->count); return;
+    case NODE_INT:
+        reply_int(to, node->integer);
+        return;
+    case NODE_BULK:
+        reply_bulk(to, text);
+        return;
+    case NODE_SIMPLE:
+        replay_simple(text, to);
+        return;
+    case NODE_ERROR:
+        replay_error(node, text, to);
+        return;
+    case NODE_NULL:
+        (node->integer ? reply_null_array : reply_null)(to);
+        return;
+    case NODE_DOUBLE:
+        reply_double(to, node->real);
+        return;
+    case NODE_BOOL:
+        reply_bool(to, node->integer != 0);
+        return;
+    case NODE_ARRAY:
+        reply_array(to, node->count);
+        return;
+    case NODE_MAP:
+        reply_map(to, node->count / 2);
+        return;
+    case NODE_SET:
+        reply_set(to, node->count);
+        return;
+    case NODE_PUSH:
+        reply_push(to, node->count);
+        return;
     }
 }
 

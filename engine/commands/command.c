@@ -84,7 +84,8 @@ static uint32_t parse_flags(const struct command_row *row)
 /* ---- key specifications ----------------------------------------------------------------------- */
 
 /* One specification, "begin:find:flags" in [p, p+n). */
-static void parse_spec(const struct command_row *row, const char *p, size_t n, struct key_spec *spec)
+static void parse_spec(const struct command_row *row, const char *p, size_t n,
+                       struct key_spec *spec)
 {
     char text[96], begin[32], find[32];
     if (n >= sizeof text)
@@ -145,7 +146,8 @@ static void parse_keys(struct command *cmd)
 }
 
 /* Where the keys of one specification begin and end (exclusive) in argv; false where it does not fit. */
-static bool spec_range(const struct key_spec *s, const struct bytes *argv, int argc, int *from, int *to)
+static bool spec_range(const struct key_spec *s, const struct bytes *argv, int argc, int *from,
+                       int *to)
 {
     int begin = s->index;
     *from = *to = 0;

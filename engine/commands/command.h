@@ -91,8 +91,8 @@ struct command {
     uint32_t flags;
     unsigned nspecs;
     struct key_spec specs[COMMAND_KEY_SPECS_MAX];
-    bool one_key;          /* exactly one key, at argument `first`: the common, fast case */
-    int first, last, step; /* as COMMAND INFO shows them */
+    bool one_key;                 /* exactly one key, at argument `first`: the common, fast case */
+    int first, last, step;        /* as COMMAND INFO shows them */
     struct command **subcommands; /* of a container, NULL-terminated; else NULL */
     struct command *parent;
 };

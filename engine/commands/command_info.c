@@ -310,11 +310,11 @@ static const char *value_type(struct bytes name)
 {
     static const struct {
         const char *part, *type;
-    } types[] = {{"key", "key"},          {"pattern", "pattern"},       {"unix-time", "unix-time"},
-                 {"seconds", "integer"},  {"milliseconds", "integer"},  {"count", "integer"},
-                 {"num", "integer"},      {"offset", "integer"},        {"db", "integer"},
-                 {"index", "integer"},    {"start", "integer"},         {"stop", "integer"},
-                 {"cursor", "integer"},   {"score", "double"},          {"weight", "integer"}};
+    } types[] = {{"key", "key"},         {"pattern", "pattern"},      {"unix-time", "unix-time"},
+                 {"seconds", "integer"}, {"milliseconds", "integer"}, {"count", "integer"},
+                 {"num", "integer"},     {"offset", "integer"},       {"db", "integer"},
+                 {"index", "integer"},   {"start", "integer"},        {"stop", "integer"},
+                 {"cursor", "integer"},  {"score", "double"},         {"weight", "integer"}};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         size_t n = strlen(types[i].part);
         for (size_t at = 0; at + n <= name.n; at++) {
@@ -450,7 +450,8 @@ static bool in_category(const struct command *cmd, struct bytes name)
 static void cmd_command_list(struct exec *x)
 {
     bool filtered = x->argc == 5 && exec_is(x, 2, "FILTERBY");
-    bool by_category = filtered && exec_is(x, 3, "ACLCAT"), by_pattern = filtered && exec_is(x, 3, "PATTERN");
+    bool by_category = filtered && exec_is(x, 3, "ACLCAT"),
+         by_pattern = filtered && exec_is(x, 3, "PATTERN");
     bool by_module = filtered && exec_is(x, 3, "MODULE");
     uint32_t id = 0;
     const struct command *cmd;
@@ -532,9 +533,9 @@ static void getkeys(struct exec *x, bool with_flags)
         command_keys(cmd, x->argv + 2, x->argc - 2, at, n);
     }
     if (n <= 0) {
-        reply_errorf(x->reply, ERROR_GENERIC, cmd->nspecs && n < 0
-                                                  ? "Invalid arguments specified for command"
-                                                  : "The command has no key arguments");
+        reply_errorf(x->reply, ERROR_GENERIC,
+                     cmd->nspecs && n < 0 ? "Invalid arguments specified for command"
+                                          : "The command has no key arguments");
         return;
     }
     const char *variable = command_flags_of(cmd->row->name, x->argv + 2, x->argc - 2);
@@ -590,8 +591,10 @@ static void cmd_command_help(struct exec *x)
 #define A "connection"
 
 const struct command_row command_commands[] = {
-    {"command", cmd_command, -1, F, A, "", "2.8.13", "server", "", "Returns the table of commands."},
-    {"command|count", cmd_command_count, 2, F, A, "", "2.8.13", "server", "", "Counts the commands."},
+    {"command", cmd_command, -1, F, A, "", "2.8.13", "server", "",
+     "Returns the table of commands."},
+    {"command|count", cmd_command_count, 2, F, A, "", "2.8.13", "server", "",
+     "Counts the commands."},
     {"command|docs", cmd_command_docs, -2, F, A, "", "7.0.0", "server", "[command-name ...]",
      "Returns what commands are for and how they are written."},
     {"command|getkeys", cmd_command_getkeys, -3, F, A, "", "2.8.13", "server", "command [arg ...]",
@@ -603,6 +606,7 @@ const struct command_row command_commands[] = {
     {"command|info", cmd_command_info, -2, F, A, "", "2.8.13", "server", "[command-name ...]",
      "Returns rows of the table of commands."},
     {"command|list", cmd_command_list, -2, F, A, "", "7.0.0", "server",
-     "[FILTERBY (MODULE module-name | ACLCAT category | PATTERN pattern)]", "Lists the commands' names."},
+     "[FILTERBY (MODULE module-name | ACLCAT category | PATTERN pattern)]",
+     "Lists the commands' names."},
     {0},
 };

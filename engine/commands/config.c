@@ -57,7 +57,8 @@ static void reply_set_failed(struct exec *x, int i, const struct buf *error)
                      "Unknown option or number of arguments for CONFIG SET - '%.*s'",
                      (int)x->argv[i].n, x->argv[i].p);
     else
-        reply_errorf(x->reply, ERROR_GENERIC, "CONFIG SET failed (possibly related to argument '%.*s') - %.*s",
+        reply_errorf(x->reply, ERROR_GENERIC,
+                     "CONFIG SET failed (possibly related to argument '%.*s') - %.*s",
                      (int)(skip - 2), error->p, (int)(error->n - skip), error->p + skip);
 }
 
@@ -88,9 +89,10 @@ static bool check_names(struct exec *x)
         }
         for (int k = 2; k < i; k += 2) {
             if (same_name(x->argv[k], x->argv[i])) {
-                reply_errorf(x->reply, ERROR_GENERIC,
-                             "CONFIG SET failed (possibly related to argument '%.*s') - duplicate parameter",
-                             (int)x->argv[i].n, x->argv[i].p);
+                reply_errorf(
+                    x->reply, ERROR_GENERIC,
+                    "CONFIG SET failed (possibly related to argument '%.*s') - duplicate parameter",
+                    (int)x->argv[i].n, x->argv[i].p);
                 return false;
             }
         }
@@ -166,7 +168,8 @@ static void cmd_config_help(struct exec *x)
 #define ADMIN "admin,noscript,loading,stale"
 
 const struct command_row config_commands[] = {
-    {"config", NULL, -2, "", "", "", "2.0.0", "server", "", "Container of the configuration commands."},
+    {"config", NULL, -2, "", "", "", "2.0.0", "server", "",
+     "Container of the configuration commands."},
     {"config|get", cmd_config_get, -3, ADMIN, "", "", "2.0.0", "server", "parameter ...",
      "Returns the values of directives."},
     {"config|help", cmd_config_help, 2, "loading,stale", "", "", "5.0.0", "server", "",

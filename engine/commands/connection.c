@@ -129,7 +129,8 @@ static void cmd_hello(struct exec *x)
     int64_t version = x->session->resp;
     int name_at = 0;
     if (x->argc > 1 && !num_parse_int(x->argv[1], &version)) {
-        reply_errorf(x->reply, ERROR_NOT_INTEGER, "Protocol version is not an integer or out of range");
+        reply_errorf(x->reply, ERROR_NOT_INTEGER,
+                     "Protocol version is not an integer or out of range");
         return;
     }
     if (version < 2 || version > 3) {
@@ -150,10 +151,11 @@ static void cmd_hello(struct exec *x)
         }
     }
     if (!x->session->authenticated) {
-        reply_errorf(x->reply, ERROR_NOAUTH,
-                     "HELLO must be called with the client already authenticated, otherwise the "
-                     "HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client "
-                     "and select the RESP protocol version at the same time");
+        reply_errorf(
+            x->reply, ERROR_NOAUTH,
+            "HELLO must be called with the client already authenticated, otherwise the "
+            "HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client "
+            "and select the RESP protocol version at the same time");
         return;
     }
     if (name_at && !session_set_name(x, x->argv[name_at]))
@@ -165,20 +167,20 @@ static void cmd_hello(struct exec *x)
 #define ANYTIME "noscript,loading,stale,fast"
 
 const struct command_row connection_commands[] = {
-    {"auth", cmd_auth, -2, ANYTIME ",no_auth,allow_busy,stateful", "connection", "", "1.0.0", "connection",
-     "[username] password", "Authenticates the connection."},
+    {"auth", cmd_auth, -2, ANYTIME ",no_auth,allow_busy,stateful", "connection", "", "1.0.0",
+     "connection", "[username] password", "Authenticates the connection."},
     {"echo", cmd_echo, 2, "loading,stale,fast", "connection", "", "1.0.0", "connection", "message",
      "Returns the message."},
-    {"hello", cmd_hello, -1, ANYTIME ",no_auth,allow_busy,stateful", "connection", "", "6.0.0", "connection",
-     "[protover [AUTH username password] [SETNAME clientname]]",
+    {"hello", cmd_hello, -1, ANYTIME ",no_auth,allow_busy,stateful", "connection", "", "6.0.0",
+     "connection", "[protover [AUTH username password] [SETNAME clientname]]",
      "Chooses the protocol version and tells about the server."},
     {"ping", cmd_ping, -1, "fast", "connection", "", "1.0.0", "connection", "[message]",
      "Returns PONG or the message."},
-    {"quit", cmd_quit, -1, ANYTIME ",no_auth,allow_busy,stateful", "connection", "", "1.0.0", "connection",
-     "", "Closes the connection."},
-    {"reset", cmd_reset, 1, ANYTIME ",no_auth,allow_busy,stateful", "connection", "", "6.2.0", "connection",
-     "", "Puts the connection back to its first state."},
-    {"select", cmd_select, 2, "loading,stale,fast,stateful", "connection", "", "1.0.0", "connection",
-     "index", "Chooses the connection's database."},
+    {"quit", cmd_quit, -1, ANYTIME ",no_auth,allow_busy,stateful", "connection", "", "1.0.0",
+     "connection", "", "Closes the connection."},
+    {"reset", cmd_reset, 1, ANYTIME ",no_auth,allow_busy,stateful", "connection", "", "6.2.0",
+     "connection", "", "Puts the connection back to its first state."},
+    {"select", cmd_select, 2, "loading,stale,fast,stateful", "connection", "", "1.0.0",
+     "connection", "index", "Chooses the connection's database."},
     {0},
 };

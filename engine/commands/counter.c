@@ -306,20 +306,22 @@ static void cmd_increx(struct exec *x)
 /* ---- rows ------------------------------------------------------------------------------------------- */
 
 const struct command_row counter_commands[] = {
-    {"decr", cmd_decr, 2, "write,denyoom,fast", "string", "@1:0/1:RW+ACCESS+UPDATE", "1.0.0", "string",
-     "key", "Subtracts one from a counter."},
+    {"decr", cmd_decr, 2, "write,denyoom,fast", "string", "@1:0/1:RW+ACCESS+UPDATE", "1.0.0",
+     "string", "key", "Subtracts one from a counter."},
     {"decrby", cmd_decrby, 3, "write,denyoom,fast", "string", "@1:0/1:RW+ACCESS+UPDATE", "1.0.0",
      "string", "key decrement", "Subtracts an integer from a counter."},
-    {"incr", cmd_incr, 2, "write,denyoom,fast", "string", "@1:0/1:RW+ACCESS+UPDATE", "1.0.0", "string",
-     "key", "Adds one to a counter."},
+    {"incr", cmd_incr, 2, "write,denyoom,fast", "string", "@1:0/1:RW+ACCESS+UPDATE", "1.0.0",
+     "string", "key", "Adds one to a counter."},
     {"incrby", cmd_incrby, 3, "write,denyoom,fast", "string", "@1:0/1:RW+ACCESS+UPDATE", "1.0.0",
      "string", "key increment", "Adds an integer to a counter."},
     {"incrbyfloat", cmd_incrbyfloat, 3, "write,denyoom,fast", "string", "@1:0/1:RW+ACCESS+UPDATE",
      "2.6.0", "string", "key increment", "Adds a floating-point number to a counter."},
     {"increx", cmd_increx, -2, "write,denyoom,fast", "string", "@1:0/1:RW+ACCESS+UPDATE", "8.8.0",
      "string",
-     "key [(BYFLOAT increment | BYINT increment)] [LBOUND lowerbound] [UBOUND upperbound] [SATURATE] "
-     "[(EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | PERSIST)] "
+     "key [(BYFLOAT increment | BYINT increment)] [LBOUND lowerbound] [UBOUND upperbound] "
+     "[SATURATE] "
+     "[(EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | "
+     "PERSIST)] "
      "[ENX]",
      "Adds to a counter within bounds and sets its expiration, in one step."},
     {0},

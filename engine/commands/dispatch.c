@@ -137,11 +137,13 @@ static void run_one_key(struct engine_thread *th, struct exec *x, uint64_t now_u
         th->held_runs++;
     } else {
         release_shard(th);
-        pthread_mutex_lock(&sh->lock); /* never NULL: keys have shards. NOLINT(clang-analyzer-core.*) */
+        pthread_mutex_lock(
+            &sh->lock); /* never NULL: keys have shards. NOLINT(clang-analyzer-core.*) */
         th->held = sh;
         th->held_runs = 1;
         th->held_at_us = now_us;
     }
+    /* As above: NOLINTNEXTLINE(clang-analyzer-core.*) */
     if (__builtin_expect(sh->waiting != 0, 0) && x->cmd->flags & CMD_WRITE) {
         run_before_audience(th, x);
         return;
@@ -207,8 +209,8 @@ static void reply_unknown(struct reply *r, const struct bytes *argv, int argc)
         n += (size_t)put;
     }
     int len = argv[0].n < SHOWN_ARGS_MAX ? (int)argv[0].n : SHOWN_ARGS_MAX;
-    reply_errorf(r, ERROR_UNKNOWN_COMMAND, "unknown command '%.*s', with args beginning with: %s", len,
-                 argv[0].p ? argv[0].p : "", args);
+    reply_errorf(r, ERROR_UNKNOWN_COMMAND, "unknown command '%.*s', with args beginning with: %s",
+                 len, argv[0].p ? argv[0].p : "", args);
 }
 
 /* The command or subcommand that argv names; NULL: the error has been answered. */
@@ -246,9 +248,9 @@ static bool arity_fits(const struct command *cmd, int argc)
 /* In RESP2's subscribe mode only these may run. */
 static bool allowed_while_subscribed(const struct command *cmd)
 {
-    static const char *const names[] = {"subscribe",  "unsubscribe",  "psubscribe", "punsubscribe",
-                                        "ssubscribe", "sunsubscribe", "ping",       "quit",
-                                        "reset"};
+    static const char *const names[] = {"subscribe",    "unsubscribe", "psubscribe",
+                                        "punsubscribe", "ssubscribe",  "sunsubscribe",
+                                        "ping",         "quit",        "reset"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (strcmp(cmd->row->name, names[i]) == 0)
             return true;
@@ -300,7 +302,8 @@ static bool paused(const struct session *s, const struct command *cmd, uint64_t 
 /* ---- the door's call -------------------------------------------------------------------------- */
 
 /* Refusals count for the command that was meant, where there is one. */
-static enum engine_result refuse(struct engine_thread *th, struct session *s, const struct command *cmd)
+static enum engine_result refuse(struct engine_thread *th, struct session *s,
+                                 const struct command *cmd)
 {
     if (transaction_open(s))
         transaction_spoil(s);

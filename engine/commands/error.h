@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+/* clang-format off */
 #define ERROR_TABLE(X)                                                                                           \
     X(GENERIC, "ERR", 400, "bad-arguments", false, "CLIENT_ERROR", "error")                                      \
     X(SYNTAX, "ERR", 400, "bad-arguments", false, "CLIENT_ERROR", "syntax error")                                \
@@ -43,6 +44,7 @@
     X(NOGROUP, "NOGROUP", 404, "no-group", false, "CLIENT_ERROR", "No such consumer group")                      \
     X(NOSCRIPT, "NOSCRIPT", 404, "no-script", false, "CLIENT_ERROR", "No matching script.")                      \
     X(TIMEOUT, "ERR", 504, "timeout", true, "SERVER_ERROR", "the request took too long")
+/* clang-format on */
 
 enum error_code {
 #define X(code, prefix, status, slug, retry, word, text) ERROR_##code,

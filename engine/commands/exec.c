@@ -65,7 +65,8 @@ bool exec_peek_object(struct exec *x, unsigned k, enum value_type type, void **o
 
 /* ---- changing -------------------------------------------------------------------------------- */
 
-void exec_announce_overwritten(struct exec *x, unsigned k, enum value_type before, enum value_type after)
+void exec_announce_overwritten(struct exec *x, unsigned k, enum value_type before,
+                               enum value_type after)
 {
     exec_event(x, k, EVENT_OVERWRITTEN, "overwritten");
     if (before != after)

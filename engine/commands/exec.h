@@ -20,21 +20,21 @@ struct waiter;
 
 /* Classes of keyspace events, with the letters of notify-keyspace-events. */
 enum event_class {
-    EVENT_GENERIC = 1 << 0,  /* g */
-    EVENT_STRING = 1 << 1,   /* $ */
-    EVENT_LIST = 1 << 2,     /* l */
-    EVENT_SET = 1 << 3,      /* s */
-    EVENT_HASH = 1 << 4,     /* h */
-    EVENT_ZSET = 1 << 5,     /* z */
-    EVENT_EXPIRED = 1 << 6,  /* x */
-    EVENT_EVICTED = 1 << 7,  /* e */
-    EVENT_STREAM = 1 << 8,   /* t */
-    EVENT_KEY_MISS = 1 << 9, /* m */
-    EVENT_MODULE = 1 << 10,  /* d */
-    EVENT_NEW = 1 << 11,     /* n */
-    EVENT_KEYSPACE = 1 << 12, /* K */
-    EVENT_KEYEVENT = 1 << 13, /* E */
-    EVENT_OVERWRITTEN = 1 << 14, /* o */
+    EVENT_GENERIC = 1 << 0,       /* g */
+    EVENT_STRING = 1 << 1,        /* $ */
+    EVENT_LIST = 1 << 2,          /* l */
+    EVENT_SET = 1 << 3,           /* s */
+    EVENT_HASH = 1 << 4,          /* h */
+    EVENT_ZSET = 1 << 5,          /* z */
+    EVENT_EXPIRED = 1 << 6,       /* x */
+    EVENT_EVICTED = 1 << 7,       /* e */
+    EVENT_STREAM = 1 << 8,        /* t */
+    EVENT_KEY_MISS = 1 << 9,      /* m */
+    EVENT_MODULE = 1 << 10,       /* d */
+    EVENT_NEW = 1 << 11,          /* n */
+    EVENT_KEYSPACE = 1 << 12,     /* K */
+    EVENT_KEYEVENT = 1 << 13,     /* E */
+    EVENT_OVERWRITTEN = 1 << 14,  /* o */
     EVENT_TYPE_CHANGED = 1 << 15, /* c */
 };
 
@@ -52,10 +52,10 @@ struct exec {
     unsigned nkeys;
     unsigned db;
     uint64_t now_ms;
-    uint64_t changes; /* how many keys exec_changed named */
-    bool may_block;   /* exec_block can wait here */
-    bool blocked;     /* it does: there is no reply */
-    bool gated;       /* the gate is closed: no shard needs a lock */
+    uint64_t changes;      /* how many keys exec_changed named */
+    bool may_block;        /* exec_block can wait here */
+    bool blocked;          /* it does: there is no reply */
+    bool gated;            /* the gate is closed: no shard needs a lock */
     struct waiter *waiter; /* a blocked command that is tried again, else NULL */
     struct keyref inline_keys[EXEC_INLINE_KEYS];
 };
@@ -95,7 +95,8 @@ void exec_changed(struct exec *x, unsigned k, enum event_class cls, const char *
  * "type_changed". Before the put; exec_put_object and exec_set_string call it themselves. */
 void exec_announce(struct exec *x, unsigned db, unsigned k, enum value_type type);
 /* The last two, for a key that held an entry of type `before`. */
-void exec_announce_overwritten(struct exec *x, unsigned k, enum value_type before, enum value_type after);
+void exec_announce_overwritten(struct exec *x, unsigned k, enum value_type before,
+                               enum value_type after);
 /* An event without a change of the value (a key was deleted as a by-product etc.). */
 void exec_event(struct exec *x, unsigned k, enum event_class cls, const char *event);
 
@@ -103,10 +104,10 @@ void exec_event(struct exec *x, unsigned k, enum event_class cls, const char *ev
 
 /* A command that found nothing in its keys and may wait for them. */
 struct block {
-    unsigned first, n;    /* the keys, by ordinal */
-    enum value_type type; /* what they must hold for another try */
-    bool on_loss;         /* another try also when a key goes or changes its type */
-    uint64_t timeout_ms;  /* 0: for ever */
+    unsigned first, n;                   /* the keys, by ordinal */
+    enum value_type type;                /* what they must hold for another try */
+    bool on_loss;                        /* another try also when a key goes or changes its type */
+    uint64_t timeout_ms;                 /* 0: for ever */
     void (*on_timeout)(struct reply *r); /* NULL: a null array */
 };
 

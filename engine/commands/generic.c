@@ -126,13 +126,15 @@ static void rename_key(struct exec *x, bool only_new, bool *renamed)
     *renamed = true;
     if (same)
         return;
-    const struct entry *old = exec_peek(x, 1); /* one past its deadline expires, it is not overwritten */
+    const struct entry *old =
+        exec_peek(x, 1); /* one past its deadline expires, it is not overwritten */
     int before = old ? old->type : -1;
     relocate(x, 0, x->db, 1);
     exec_changed(x, 0, EVENT_GENERIC, "rename_from");
     exec_changed(x, 1, EVENT_GENERIC, "rename_to");
     if (before >= 0)
-        exec_announce_overwritten(x, 1, (enum value_type)before, (enum value_type)exec_peek(x, 1)->type);
+        exec_announce_overwritten(x, 1, (enum value_type)before,
+                                  (enum value_type)exec_peek(x, 1)->type);
 }
 
 static void cmd_rename(struct exec *x)

@@ -57,7 +57,7 @@ static void compose(const struct exec *x, uint64_t now_us, struct buf *out)
     for (int i = 0; i < x->argc; i++) {
         buf_add_char(out, ' ');
         add_quoted(out, command_argument_is_secret(x->cmd, x->argv, i) ? BYTES("(redacted)")
-                                                                         : x->argv[i]);
+                                                                       : x->argv[i]);
     }
     buf_add(out, "\r\n", 2);
 }
@@ -119,7 +119,7 @@ static void cmd_monitor(struct exec *x)
 }
 
 const struct command_row monitor_commands[] = {
-    {"monitor", cmd_monitor, 1, "admin,noscript,loading,stale,stateful", "", "", "1.0.0", "server", "",
-     "Shows every command that the server runs."},
+    {"monitor", cmd_monitor, 1, "admin,noscript,loading,stale,stateful", "", "", "1.0.0", "server",
+     "", "Shows every command that the server runs."},
     {0},
 };

@@ -34,14 +34,15 @@ struct reply_ops {
     void (*verbatim)(struct reply *r, const char *format, struct bytes s); /* format: 3 letters */
     void (*open)(struct reply *r, enum reply_kind kind, size_t count);
     size_t (*begin)(struct reply *r);
-    void (*push_end)(struct reply *r); /* the parts of a push are complete; NULL: it is all the same */
+    void (*push_end)(
+        struct reply *r); /* the parts of a push are complete; NULL: it is all the same */
     void (*end)(struct reply *r, size_t mark, enum reply_kind kind, size_t count);
 };
 
 struct reply {
     const struct reply_ops *ops;
-    uint8_t resp;     /* 2 or 3: HELLO may change it; a few commands differ in shape by it */
-    uint8_t erred;    /* set by any error event; dispatch clears it before a command */
+    uint8_t resp;  /* 2 or 3: HELLO may change it; a few commands differ in shape by it */
+    uint8_t erred; /* set by any error event; dispatch clears it before a command */
 };
 
 static inline void reply_int(struct reply *r, int64_t v)

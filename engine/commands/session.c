@@ -56,7 +56,8 @@ static void unregister_locked(struct engine *e, struct session *s)
 }
 
 struct session *session_new(struct engine *e, enum door door, const struct session_ops *ops,
-                            void *context, struct mailbox *mailbox, const char *addr, const char *laddr)
+                            void *context, struct mailbox *mailbox, const char *addr,
+                            const char *laddr)
 {
     struct session *s = mem_calloc(sizeof *s);
     s->door = door;
@@ -180,8 +181,8 @@ struct session *session_find(struct engine *e, uint64_t id)
 
 bool session_kill(struct engine *e, uint64_t id)
 {
-    struct message *m =
-        message_new(MESSAGE_KILL, SUB_CHANNEL, (struct bytes){0}, (struct bytes){0}, (struct bytes){0});
+    struct message *m = message_new(MESSAGE_KILL, SUB_CHANNEL, (struct bytes){0}, (struct bytes){0},
+                                    (struct bytes){0});
     m->session_id = id;
     session_lock(e);
     struct session *s = session_find_locked(e, id);

@@ -71,21 +71,22 @@ struct session {
     _Atomic bool monitor;
     enum reply_mode reply_mode;
     struct subscriptions *subs; /* pubsub's; NULL where there are none */
-    bool composing;             /* a door without MULTI of its client's makes a transaction by itself */
-    struct transaction *tx;     /* MULTI and WATCH, commands/transaction.h; NULL until used */
-    struct waiter *waiter;      /* the blocked command, commands/wait.h; NULL: none */
+    bool composing;         /* a door without MULTI of its client's makes a transaction by itself */
+    struct transaction *tx; /* MULTI and WATCH, commands/transaction.h; NULL until used */
+    struct waiter *waiter;  /* the blocked command, commands/wait.h; NULL: none */
     _Atomic uint64_t waiting;       /* its id while it has no answer, 0: none */
     _Atomic uint64_t unblock_asked; /* the id for which CLIENT UNBLOCK was called */
 
     char addr[SESSION_ADDR_MAX], laddr[SESSION_ADDR_MAX]; /* set once, before it is registered */
-    struct bytes name, lib_name, lib_ver; /* owned; changed and read by others under the registry lock */
+    struct bytes name, lib_name,
+        lib_ver; /* owned; changed and read by others under the registry lock */
 
     uint64_t created_at_ms;
     _Atomic uint64_t active_at_ms;
     _Atomic(const struct command *) last_command;
     _Atomic uint64_t commands, bytes_in, bytes_out;
-    _Atomic int32_t queued;               /* commands since MULTI, -1: no transaction is open */
-    _Atomic uint32_t watching;            /* keys that WATCH looks at */
+    _Atomic int32_t queued;         /* commands since MULTI, -1: no transaction is open */
+    _Atomic uint32_t watching;      /* keys that WATCH looks at */
     _Atomic uint32_t sub_counts[3]; /* by enum sub_kind, kept by the hub, for CLIENT LIST */
 
     struct session *next, *prev; /* registry lock */
@@ -96,7 +97,8 @@ struct session {
 /* Makes a session. addr and laddr are C strings ("127.0.0.1:6379", "/path:0"). One with a mailbox is a client's
  * connection and is registered: listed, counted and found. One without is a door's own (an HTTP worker's). */
 struct session *session_new(struct engine *e, enum door door, const struct session_ops *ops,
-                            void *context, struct mailbox *mailbox, const char *addr, const char *laddr);
+                            void *context, struct mailbox *mailbox, const char *addr,
+                            const char *laddr);
 /* Drops subscriptions, unregisters, frees. In the owner's thread. */
 void session_free(struct session *s);
 /* RESET, and a fresh start: db 0, RESP2, no name, no subscriptions; authenticated iff no password is set. */

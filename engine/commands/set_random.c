@@ -61,7 +61,7 @@ static void pop_all(struct exec *x, struct set *s)
 /* SPOP key [count] */
 static void cmd_spop(struct exec *x)
 {
-    int64_t count;
+    int64_t count = 0;
     struct set *s;
     if (too_many(x))
         return;
@@ -108,7 +108,7 @@ static void reply_repeating(struct exec *x, const struct set *s, uint64_t n)
 /* SRANDMEMBER key [count]: with repetitions where count is negative. */
 static void cmd_srandmember(struct exec *x)
 {
-    int64_t count;
+    int64_t count = 0;
     struct set *s;
     struct set_item item;
     const char *range =

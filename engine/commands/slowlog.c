@@ -137,9 +137,10 @@ static void cmd_slowlog_get(struct exec *x)
     struct slowlog *l = x->engine->slowlog;
     int64_t count = 10;
     if (x->argc > 3) {
-        reply_errorf(x->reply, ERROR_ARITY,
-                     "unknown subcommand or wrong number of arguments for '%.*s'. Try SLOWLOG HELP.",
-                     (int)x->argv[1].n, x->argv[1].p);
+        reply_errorf(
+            x->reply, ERROR_ARITY,
+            "unknown subcommand or wrong number of arguments for '%.*s'. Try SLOWLOG HELP.",
+            (int)x->argv[1].n, x->argv[1].p);
         return;
     }
     if (x->argc == 3 && (!num_parse_int(x->argv[2], &count) || count < -1)) {
@@ -193,13 +194,15 @@ static void cmd_slowlog_help(struct exec *x)
 #define F "admin,loading,stale"
 
 const struct command_row slowlog_commands[] = {
-    {"slowlog", NULL, -2, "", "", "", "2.2.12", "server", "", "Container of the slow log's commands."},
+    {"slowlog", NULL, -2, "", "", "", "2.2.12", "server", "",
+     "Container of the slow log's commands."},
     {"slowlog|get", cmd_slowlog_get, -2, F, "", "", "2.2.12", "server", "[count]",
      "Returns the newest entries of the slow log."},
     {"slowlog|help", cmd_slowlog_help, 2, "loading,stale", "", "", "6.2.0", "server", "",
      "Shows help about the subcommands."},
     {"slowlog|len", cmd_slowlog_len, 2, F, "", "", "2.2.12", "server", "",
      "Counts the entries of the slow log."},
-    {"slowlog|reset", cmd_slowlog_reset, 2, F, "", "", "2.2.12", "server", "", "Empties the slow log."},
+    {"slowlog|reset", cmd_slowlog_reset, 2, F, "", "", "2.2.12", "server", "",
+     "Empties the slow log."},
     {0},
 };

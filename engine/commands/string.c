@@ -68,9 +68,12 @@ static void cmd_digest(struct exec *x)
 enum { GROUP_CONDITION = 1, GROUP_EXPIRY = 2 };
 
 /* The options that compare with the present value: IFEQ, IFNE, IFDEQ, IFDNE, in this order. */
-#define COMPARE_OPTIONS                                                                           \
-    {"IFEQ", GROUP_CONDITION, 1, false, 0}, {"IFNE", GROUP_CONDITION, 1, false, 0},               \
-        {"IFDEQ", GROUP_CONDITION, 1, false, 0}, {"IFDNE", GROUP_CONDITION, 1, false, 0}
+#define COMPARE_OPTIONS                                                                            \
+    {"IFEQ", GROUP_CONDITION, 1, false, 0}, {"IFNE", GROUP_CONDITION, 1, false, 0},                \
+        {"IFDEQ", GROUP_CONDITION, 1, false, 0},                                                   \
+    {                                                                                              \
+        "IFDNE", GROUP_CONDITION, 1, false, 0                                                      \
+    }
 
 static const struct option *chosen(const struct option *options, int n)
 {
@@ -116,13 +119,28 @@ static bool meets(const struct entry *e, const char *word, struct bytes wanted)
 
 /* ---- SET ---------------------------------------------------------------------------------------- */
 
-enum set_option { SET_IFEQ, SET_IFNE, SET_IFDEQ, SET_IFDNE, SET_NX, SET_XX, SET_GET, SET_KEEPTTL,
-                  SET_EX, SET_PX, SET_EXAT, SET_PXAT };
+enum set_option {
+    SET_IFEQ,
+    SET_IFNE,
+    SET_IFDEQ,
+    SET_IFDNE,
+    SET_NX,
+    SET_XX,
+    SET_GET,
+    SET_KEEPTTL,
+    SET_EX,
+    SET_PX,
+    SET_EXAT,
+    SET_PXAT
+};
 
 /* As in Redis a word may be repeated, and the last one counts. */
-#define EXPIRY_OPTIONS                                                                            \
-    {"EX", GROUP_EXPIRY, 1, true, 0}, {"PX", GROUP_EXPIRY, 1, true, 0},                           \
-        {"EXAT", GROUP_EXPIRY, 1, true, 0}, {"PXAT", GROUP_EXPIRY, 1, true, 0}
+#define EXPIRY_OPTIONS                                                                             \
+    {"EX", GROUP_EXPIRY, 1, true, 0}, {"PX", GROUP_EXPIRY, 1, true, 0},                            \
+        {"EXAT", GROUP_EXPIRY, 1, true, 0},                                                        \
+    {                                                                                              \
+        "PXAT", GROUP_EXPIRY, 1, true, 0                                                           \
+    }
 
 /* The deadline that one of EXPIRY_OPTIONS gives, 0 for none; false: the error has been answered. */
 static bool chosen_deadline(struct exec *x, const struct option *expiry, uint64_t *deadline_ms)
@@ -131,8 +149,6 @@ static bool chosen_deadline(struct exec *x, const struct option *expiry, uint64_
     *deadline_ms = 0;
     return !o || exec_deadline(x, o->word, o->at + 1, deadline_ms);
 }
-
-
 
 /* Whether SET's condition lets it write; a comparison with a value of another type is an error. */
 static bool set_allowed(struct exec *x, const struct option *o, const struct entry *e, bool *write)
@@ -159,7 +175,8 @@ static bool set_allowed(struct exec *x, const struct option *o, const struct ent
 static void store_string(struct exec *x, unsigned k, struct bytes value, uint64_t deadline_ms,
                          bool keep_ttl)
 {
-    if (deadline_ms && deadline_ms <= x->now_ms) { /* a deadline in the past: set and gone at once */
+    if (deadline_ms &&
+        deadline_ms <= x->now_ms) { /* a deadline in the past: set and gone at once */
         if (exec_delete(x, k))
             exec_changed(x, k, EVENT_GENERIC, "del");
         return;
@@ -431,8 +448,7 @@ static void cmd_getrange(struct exec *x)
     int64_t start, end;
     struct entry *e;
     char scratch[NUM_INT_MAX];
-    if (!exec_int(x, 2, &start) || !exec_int(x, 3, &end) ||
-        !exec_read_typed(x, 0, TYPE_STRING, &e))
+    if (!exec_int(x, 2, &start) || !exec_int(x, 3, &end) || !exec_read_typed(x, 0, TYPE_STRING, &e))
         return;
     struct bytes s = e ? entry_string(e, scratch) : (struct bytes){0};
     int64_t n = (int64_t)s.n;
@@ -450,7 +466,7 @@ static void cmd_getrange(struct exec *x)
 
 /* ---- rows ------------------------------------------------------------------------------------------- */
 
-#define EXPIRATION                                                                                \
+#define EXPIRATION                                                                                 \
     "EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds"
 #define CONDITION "IFEQ value | IFNE value | IFDEQ digest | IFDNE digest"
 
@@ -476,15 +492,15 @@ const struct command_row string_commands[] = {
      "key ...", "Returns the string values of several keys in one step."},
     {"mset", cmd_mset, -3, "write,denyoom", "string", "@1:-1/2:OW+UPDATE", "1.0.1", "string",
      "key value ...", "Sets several strings in one step."},
-    {"msetex", cmd_msetex, -4, "write,denyoom", "string", "@1:numkeys*2:OW+UPDATE", "8.4.0", "string",
-     "numkeys key value [key value ...] [(NX | XX)] [(" EXPIRATION " | KEEPTTL)]",
+    {"msetex", cmd_msetex, -4, "write,denyoom", "string", "@1:numkeys*2:OW+UPDATE", "8.4.0",
+     "string", "numkeys key value [key value ...] [(NX | XX)] [(" EXPIRATION " | KEEPTTL)]",
      "Sets several strings in one step, with one expiration and condition."},
     {"msetnx", cmd_mset, -3, "write,denyoom", "string", "@1:-1/2:OW+INSERT", "1.0.1", "string",
      "key value ...", "Sets several strings in one step if none of the keys is there."},
     {"psetex", cmd_setex, 4, "write,denyoom", "string", "@1:0/1:OW+UPDATE", "2.6.0", "string",
      "key milliseconds value", "Sets a string with a time to live in milliseconds."},
-    {"set", cmd_set, -3, "write,denyoom", "string", "@1:0/1:RW+ACCESS+UPDATE+VARIABLE_FLAGS", "1.0.0",
-     "string", "key value [(NX | XX | " CONDITION ")] [GET] [(" EXPIRATION " | KEEPTTL)]",
+    {"set", cmd_set, -3, "write,denyoom", "string", "@1:0/1:RW+ACCESS+UPDATE+VARIABLE_FLAGS",
+     "1.0.0", "string", "key value [(NX | XX | " CONDITION ")] [GET] [(" EXPIRATION " | KEEPTTL)]",
      "Sets a string, whatever the key held before."},
     {"setex", cmd_setex, 4, "write,denyoom", "string", "@1:0/1:OW+UPDATE", "2.0.0", "string",
      "key seconds value", "Sets a string with a time to live in seconds."},

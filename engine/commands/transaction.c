@@ -74,8 +74,8 @@ static bool runs_at_once(const struct command *cmd)
     return false;
 }
 
-bool transaction_take(struct session *s, const struct command *cmd, const struct bytes *argv, int argc,
-                      struct reply *r)
+bool transaction_take(struct session *s, const struct command *cmd, const struct bytes *argv,
+                      int argc, struct reply *r)
 {
     struct transaction *tx = s->tx;
     if (runs_at_once(cmd))
@@ -328,8 +328,8 @@ static void cmd_unwatch(struct exec *x)
 const struct command_row transaction_commands[] = {
     {"discard", cmd_discard, 1, FLAGS, "transaction", "", "2.0.0", "transactions", "",
      "Forgets the queued commands and the watched keys."},
-    {"exec", cmd_exec, 1, "noscript,loading,stale,skip_slowlog,stateful,transaction", "transaction", "",
-     "1.2.0", "transactions", "", "Runs the queued commands as one atomic step."},
+    {"exec", cmd_exec, 1, "noscript,loading,stale,skip_slowlog,stateful,transaction", "transaction",
+     "", "1.2.0", "transactions", "", "Runs the queued commands as one atomic step."},
     {"multi", cmd_multi, 1, FLAGS, "transaction", "", "1.2.0", "transactions", "",
      "Begins to queue commands for EXEC."},
     {"unwatch", cmd_unwatch, 1, FLAGS, "transaction", "", "2.2.0", "transactions", "",

@@ -15,8 +15,8 @@
 /* Is the session between MULTI and EXEC? */
 bool transaction_open(const struct session *s);
 /* Queues the command, or refuses it; false where it is one that runs at once (EXEC, DISCARD, WATCH, ...). */
-bool transaction_take(struct session *s, const struct command *cmd, const struct bytes *argv, int argc,
-                      struct reply *r);
+bool transaction_take(struct session *s, const struct command *cmd, const struct bytes *argv,
+                      int argc, struct reply *r);
 /* A command was refused while queueing: EXEC will abort. */
 void transaction_spoil(struct session *s);
 /* Must EXEC close the gate, and does it write? */

@@ -158,8 +158,8 @@ static struct interest *next_ready(struct engine_thread *th)
 /* Asks the session's owner to look at its blocked command. Leaf locks only. */
 static void post_wake(struct waiter *w, enum wake_reason reason)
 {
-    struct message *m =
-        message_new(MESSAGE_WAKE, SUB_CHANNEL, (struct bytes){0}, (struct bytes){0}, (struct bytes){0});
+    struct message *m = message_new(MESSAGE_WAKE, SUB_CHANNEL, (struct bytes){0}, (struct bytes){0},
+                                    (struct bytes){0});
     m->session_id = w->session->id;
     m->wait_id = w->id;
     m->reason = reason;
@@ -283,7 +283,8 @@ static void drop(struct session *s)
 }
 
 /* Passes the gate and locks the waiter's shards, `closure` those of others too. */
-static bool lock_waiter(struct engine_thread *th, struct waiter *w, struct shard_set *set, bool closure)
+static bool lock_waiter(struct engine_thread *th, struct waiter *w, struct shard_set *set,
+                        bool closure)
 {
     bool was_inside = th->inside;
     if (!was_inside)
@@ -367,8 +368,8 @@ bool session_waits(const struct session *s)
 
 bool session_unblock(struct engine *e, uint64_t id, enum wake_reason reason)
 {
-    struct message *m =
-        message_new(MESSAGE_WAKE, SUB_CHANNEL, (struct bytes){0}, (struct bytes){0}, (struct bytes){0});
+    struct message *m = message_new(MESSAGE_WAKE, SUB_CHANNEL, (struct bytes){0}, (struct bytes){0},
+                                    (struct bytes){0});
     m->session_id = id;
     m->reason = reason;
     session_lock(e);

@@ -152,7 +152,8 @@ static void cmd_zrangestore(struct exec *x)
     struct zset *z, *out;
     struct zset_iter it;
     struct zset_item item;
-    if (!parse_range(x, 3, (struct form){.chooses = true, .stores = true}, &r) || !zset_read(x, 1, &z))
+    if (!parse_range(x, 3, (struct form){.chooses = true, .stores = true}, &r) ||
+        !zset_read(x, 1, &z))
         return;
     out = zset_new();
     if (z)

@@ -64,7 +64,8 @@ static void cmd_zlexcount(struct exec *x)
 
 static void cmd_zrank(struct exec *x)
 {
-    bool with_score = x->argc == 4 && exec_is(x, 3, "WITHSCORE"), reverse = x->cmd->row->name[2] == 'e';
+    bool with_score = x->argc == 4 && exec_is(x, 3, "WITHSCORE"),
+         reverse = x->cmd->row->name[2] == 'e';
     struct zset *z;
     size_t rank;
     double score;
@@ -287,9 +288,10 @@ static void cmd_zaround(struct exec *x)
 #define ONE "@1:0/1:"
 
 const struct command_row zset_read_commands[] = {
-    {"atr.zaround", cmd_zaround, -4, "readonly", Z, ONE "RO+ACCESS", "0.1.0", G, "key member radius [REV]",
-     "Returns a member and its neighbours by rank, in one step."},
-    {"zcard", cmd_zcard, 2, "readonly,fast", Z, ONE "RO", "1.2.0", G, "key", "Returns the number of members."},
+    {"atr.zaround", cmd_zaround, -4, "readonly", Z, ONE "RO+ACCESS", "0.1.0", G,
+     "key member radius [REV]", "Returns a member and its neighbours by rank, in one step."},
+    {"zcard", cmd_zcard, 2, "readonly,fast", Z, ONE "RO", "1.2.0", G, "key",
+     "Returns the number of members."},
     {"zcount", cmd_zcount, 4, "readonly,fast", Z, ONE "RO+ACCESS", "2.0.0", G, "key min max",
      "Counts the members within a range of scores."},
     {"zlexcount", cmd_zlexcount, 4, "readonly,fast", Z, ONE "RO+ACCESS", "2.8.9", G, "key min max",
@@ -298,10 +300,10 @@ const struct command_row zset_read_commands[] = {
      "Returns the scores of members."},
     {"zrandmember", cmd_zrandmember, -2, "readonly", Z, ONE "RO+ACCESS", "6.2.0", G,
      "key [count [WITHSCORES]]", "Returns random members."},
-    {"zrank", cmd_zrank, -3, "readonly,fast", Z, ONE "RO+ACCESS", "2.0.0", G, "key member [WITHSCORE]",
-     "Returns a member's rank by ascending score."},
-    {"zrevrank", cmd_zrank, -3, "readonly,fast", Z, ONE "RO+ACCESS", "2.0.0", G, "key member [WITHSCORE]",
-     "Returns a member's rank by descending score."},
+    {"zrank", cmd_zrank, -3, "readonly,fast", Z, ONE "RO+ACCESS", "2.0.0", G,
+     "key member [WITHSCORE]", "Returns a member's rank by ascending score."},
+    {"zrevrank", cmd_zrank, -3, "readonly,fast", Z, ONE "RO+ACCESS", "2.0.0", G,
+     "key member [WITHSCORE]", "Returns a member's rank by descending score."},
     {"zscan", cmd_zscan, -3, "readonly", Z, ONE "RO+ACCESS", "2.8.0", G,
      "key cursor [MATCH pattern] [COUNT count]", "Iterates over members and scores."},
     {"zscore", cmd_zscore, 3, "readonly,fast", Z, ONE "RO+ACCESS", "1.2.0", G, "key member",

@@ -19,7 +19,8 @@ static void zadd_flags(const struct exec *x, struct zadd *a)
     static const struct {
         const char *word;
         unsigned flag;
-    } words[] = {{"NX", ZSET_NX}, {"XX", ZSET_XX}, {"GT", ZSET_GT}, {"LT", ZSET_LT}, {"INCR", ZSET_INCR}};
+    } words[] = {
+        {"NX", ZSET_NX}, {"XX", ZSET_XX}, {"GT", ZSET_GT}, {"LT", ZSET_LT}, {"INCR", ZSET_INCR}};
     for (a->at = 2; a->at < x->argc; a->at++) {
         size_t i = 0, n = sizeof words / sizeof *words;
         while (i < n && !exec_is(x, a->at, words[i].word))
@@ -189,11 +190,11 @@ const struct command_row zset_write_commands[] = {
      "key increment member", "Adds to a member's score."},
     {"zrem", cmd_zrem, -3, "write,fast", Z, ONE "RW+DELETE", "1.2.0", G, "key member ...",
      "Removes members."},
-    {"zremrangebylex", cmd_zremrangebylex, 4, "write", Z, ONE "RW+DELETE", "2.8.9", G, "key min max",
-     "Removes the members within a range of names; all scores are equal."},
+    {"zremrangebylex", cmd_zremrangebylex, 4, "write", Z, ONE "RW+DELETE", "2.8.9", G,
+     "key min max", "Removes the members within a range of names; all scores are equal."},
     {"zremrangebyrank", cmd_zremrangebyrank, 4, "write", Z, ONE "RW+DELETE", "2.0.0", G,
      "key start stop", "Removes the members within a range of ranks."},
-    {"zremrangebyscore", cmd_zremrangebyscore, 4, "write", Z, ONE "RW+DELETE", "1.2.0", G, "key min max",
-     "Removes the members within a range of scores."},
+    {"zremrangebyscore", cmd_zremrangebyscore, 4, "write", Z, ONE "RW+DELETE", "1.2.0", G,
+     "key min max", "Removes the members within a range of scores."},
     {0},
 };

@@ -76,7 +76,8 @@ static uint32_t count_below(const struct btree *t, const double *score, const ui
 }
 
 /* The child in which the key's place is: the last one whose first item is below it, else the first. */
-static uint32_t child_for(const struct btree *t, const struct inner *in, const struct btree_key *key)
+static uint32_t child_for(const struct btree *t, const struct inner *in,
+                          const struct btree_key *key)
 {
     uint32_t i = count_below(t, in->score, in->handle, in->n, key);
     return i ? i - 1 : 0;
@@ -90,7 +91,8 @@ static struct btree_key key_of(const struct btree *t, double score, uint32_t han
 
 /* ---- items within nodes ------------------------------------------------------------------------------- */
 
-static void leaf_move(struct btree_leaf *to, uint32_t at, struct btree_leaf *from, uint32_t i, uint32_t n)
+static void leaf_move(struct btree_leaf *to, uint32_t at, struct btree_leaf *from, uint32_t i,
+                      uint32_t n)
 {
     memmove(&to->score[at], &from->score[i], n * sizeof *to->score);
     memmove(&to->handle[at], &from->handle[i], n * sizeof *to->handle);
@@ -238,11 +240,11 @@ void btree_insert(struct btree *t, double score, uint32_t handle)
         struct inner *in = node;
         uint32_t i = child_for(t, in, &key);
         if (fill_of(in->child[i], level - 1) == room_of(level - 1)) {
-            bool at_end = level > 1 || i + 1 < in->n
-                              ? false
-                              : below(t, ((struct btree_leaf *)in->child[i])->score[BTREE_LEAF_MAX - 1],
-                                      ((struct btree_leaf *)in->child[i])->handle[BTREE_LEAF_MAX - 1],
-                                      &key);
+            bool at_end =
+                level > 1 || i + 1 < in->n
+                    ? false
+                    : below(t, ((struct btree_leaf *)in->child[i])->score[BTREE_LEAF_MAX - 1],
+                            ((struct btree_leaf *)in->child[i])->handle[BTREE_LEAF_MAX - 1], &key);
             make_room(t, in, i, level - 1, at_end);
             i = child_for(t, in, &key);
         }
@@ -304,7 +306,8 @@ static void erase_below(struct btree *t, void *node, unsigned level, const struc
         return;
     }
     struct inner *in = node;
-    struct btree_key behind = *key; /* the child whose first item is the key itself counts as below */
+    struct btree_key behind =
+        *key; /* the child whose first item is the key itself counts as below */
     behind.after = true;
     uint32_t i = child_for(t, in, &behind);
     erase_below(t, in->child[i], level - 1, key);

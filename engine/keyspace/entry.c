@@ -122,8 +122,8 @@ struct entry *entry_new_string(struct bytes key, struct bytes value, unsigned ro
     if (canonical_int(value, &v))
         return entry_new_int(key, v, room);
     if (value.n <= ENTRY_EMBED_MAX) {
-        struct entry *e = new_shell(key, TYPE_STRING, ENTRY_EMBEDDED, room,
-                                    length_size(value.n) + value.n, &at);
+        struct entry *e =
+            new_shell(key, TYPE_STRING, ENTRY_EMBEDDED, room, length_size(value.n) + value.n, &at);
         at = write_length(at, value.n);
         if (value.n)
             memcpy(at, value.p, value.n);

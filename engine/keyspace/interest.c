@@ -86,7 +86,7 @@ void interest_settle(struct interest *in)
     if (in->watches || in->first || in->ready)
         return;
     struct interest **p = bucket_of(t, in->hash);
-    while (*p != in)
+    while (*p != in) /* it is in its bucket. NOLINT(clang-analyzer-core.*) */
         p = &(*p)->next;
     *p = in->next;
     mem_free(in);
@@ -123,7 +123,8 @@ void interest_unwatch(struct watch *w)
     interest_settle(in);
 }
 
-void interest_wait(struct shard *sh, unsigned db, uint64_t hash, struct bytes key, struct wait_link *w)
+void interest_wait(struct shard *sh, unsigned db, uint64_t hash, struct bytes key,
+                   struct wait_link *w)
 {
     struct interest *in = get(sh, db, hash, key);
     w->on = in;

@@ -31,7 +31,7 @@ struct watch {
 struct wait_link {
     struct waiter *waiter;
     const struct shard_set *shards; /* all that the blocked command has keys in */
-    struct interest *on; /* NULL: not linked */
+    struct interest *on;            /* NULL: not linked */
     struct wait_link *next, *prev;
 };
 
@@ -54,11 +54,14 @@ static inline struct bytes interest_key(const struct interest *in)
 }
 
 /* The key's node; NULL where nobody waits for it. The shard's table may be NULL. */
-struct interest *interest_find(const struct shard *sh, unsigned db, uint64_t hash, struct bytes key);
+struct interest *interest_find(const struct shard *sh, unsigned db, uint64_t hash,
+                               struct bytes key);
 
 /* Puts the watch, or the link at the queue's end; `w` is in no queue before. */
-void interest_watch(struct shard *sh, unsigned db, uint64_t hash, struct bytes key, struct watch *w);
-void interest_wait(struct shard *sh, unsigned db, uint64_t hash, struct bytes key, struct wait_link *w);
+void interest_watch(struct shard *sh, unsigned db, uint64_t hash, struct bytes key,
+                    struct watch *w);
+void interest_wait(struct shard *sh, unsigned db, uint64_t hash, struct bytes key,
+                   struct wait_link *w);
 /* Takes it out, where it is in; frees the node with its last watch and link unless it is on a ready list. */
 void interest_unwatch(struct watch *w);
 void interest_unwait(struct wait_link *w);

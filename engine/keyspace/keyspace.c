@@ -125,8 +125,8 @@ static bool inner_due(const struct entry *e, uint64_t now_ms)
 }
 
 /* Finds the key, removing it where its deadline has passed. p->array is NULL where it is not there. */
-static struct entry *locate(struct keyspace *ks, unsigned db, const struct keyref *k, uint64_t now_ms,
-                            struct table_pos *p)
+static struct entry *locate(struct keyspace *ks, unsigned db, const struct keyref *k,
+                            uint64_t now_ms, struct table_pos *p)
 {
     struct slice *s = k->shard->db[db];
     *p = (struct table_pos){0};

@@ -89,7 +89,8 @@ void gate_close(struct gate *g)
     pthread_mutex_lock(&g->lock);
     atomic_store_explicit(&g->closed, 1, memory_order_seq_cst);
     for (int i = 0; i < GATE_THREADS_MAX; i++) {
-        for (int spins = 0; atomic_load_explicit(&g->word[i].inside, memory_order_seq_cst); spins++) {
+        for (int spins = 0; atomic_load_explicit(&g->word[i].inside, memory_order_seq_cst);
+             spins++) {
             if (spins > SPINS_BEFORE_YIELD)
                 sched_yield();
         }

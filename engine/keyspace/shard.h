@@ -38,7 +38,7 @@ struct shard {
     _Alignas(64) pthread_mutex_t lock;
     struct interest_table *interests; /* keys that somebody waits for, NULL: none; interest.h */
     size_t waiting;                   /* blocked commands' links among them */
-    struct slice *db[DB_COUNT]; /* made when first written */
+    struct slice *db[DB_COUNT];       /* made when first written */
     uint64_t expired_keys, expired_fields, evicted_keys; /* statistics; this lock */
 };
 

@@ -6,10 +6,10 @@
 #include "base/mem.h"
 #include "base/rng.h"
 
-#define NONE ((struct table_pos){0})
-#define MIN_BUCKETS 1
-#define MAX_FULL_NUM 9 /* grown above 9/10 of the slots */
-#define MAX_FULL_DEN 10
+#define NONE              ((struct table_pos){0})
+#define MIN_BUCKETS       1
+#define MAX_FULL_NUM      9 /* grown above 9/10 of the slots */
+#define MAX_FULL_DEN      10
 #define BUCKETS_PER_WRITE 2
 
 static uint32_t position(uint64_t hash)
@@ -74,7 +74,8 @@ static uint64_t match_tags(const struct table_bucket *b, uint8_t tag)
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
     const uint64_t low = 0x0101010101010101u, high = 0x0080808080808080u;
     uint64_t word;
-    memcpy(&word, b->tag, sizeof word); /* the eighth byte is the overflow count: masked by `high` */
+    memcpy(&word, b->tag,
+           sizeof word); /* the eighth byte is the overflow count: masked by `high` */
     word ^= low * tag;
     return (word - low) & ~word & high;
 #else
@@ -304,7 +305,8 @@ struct entry *table_random(struct table *t)
         uint64_t r = rng_below(slots);
         uint64_t bucket = r / TABLE_SLOTS;
         const struct table_array *a = bucket < t->now.n ? &t->now : &t->old;
-        struct entry *e = a->bucket[a == &t->now ? bucket : bucket - t->now.n].slot[r % TABLE_SLOTS];
+        struct entry *e =
+            a->bucket[a == &t->now ? bucket : bucket - t->now.n].slot[r % TABLE_SLOTS];
         if (e)
             return e;
     }

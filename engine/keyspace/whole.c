@@ -82,7 +82,7 @@ static void scan_visit(struct entry *e, void *ctx)
 
 /* A cursor is the shard's number above 32 bits of position, so 0 is the start of shard 0. Empty buckets
  * count a little, so that a sparse table does not make one call long. */
-#define POSITION_BITS 32
+#define POSITION_BITS     32
 #define BUCKETS_PER_COUNT 10
 
 uint64_t keyspace_scan(struct keyspace *ks, unsigned db, uint64_t cursor, size_t count,
@@ -177,7 +177,8 @@ void keyspace_swap_gated(struct keyspace *ks, unsigned a, unsigned b)
 #define EXPIRE_BATCH 16
 #define FIELDS_BATCH 32
 
-static size_t expire_key(struct keyspace *ks, struct shard *sh, unsigned db, struct wheel_node *node)
+static size_t expire_key(struct keyspace *ks, struct shard *sh, unsigned db,
+                         struct wheel_node *node)
 {
     struct bytes key = entry_key(entry_of_deadline_node(node));
     uint64_t hash = hash_bytes(key);
@@ -203,8 +204,8 @@ size_t keyspace_expire_inner(struct keyspace *ks, unsigned db, const struct keyr
     return n;
 }
 
-static size_t expire_fields(struct keyspace *ks, struct shard *sh, unsigned db, struct wheel_node *node,
-                            uint64_t now_ms)
+static size_t expire_fields(struct keyspace *ks, struct shard *sh, unsigned db,
+                            struct wheel_node *node, uint64_t now_ms)
 {
     const struct inner_node *in = (const struct inner_node *)node;
     struct keyref k = {.name = bytes_of(in->key, in->key_len), .shard = sh};

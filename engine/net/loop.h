@@ -54,10 +54,10 @@ struct conn {
     bool ended;      /* the client sends no more, and part of its input is held */
     bool woken;      /* on the loop's list of those to look at again */
     enum wake_reason wake_reason;
-    uint64_t seen_in; /* the last window with an event */
-    struct wheel_node deadline; /* of the blocked command, in loop->deadlines */
+    uint64_t seen_in;             /* the last window with an event */
+    struct wheel_node deadline;   /* of the blocked command, in loop->deadlines */
     uint64_t soft_limit_since_ms; /* output above the soft limit since then; 0: it is not */
-    struct conn *next, *prev;        /* all of the loop */
+    struct conn *next, *prev;     /* all of the loop */
     struct conn *next_dirty, *next_dead, *next_woken;
     _Atomic size_t shown_in, shown_in_free, shown_out; /* for CLIENT LIST */
 };
@@ -81,7 +81,7 @@ struct loop {
     struct handed { /* sockets on their way in; lock */
         int fd;
         const struct protocol *protocol;
-    } *handed;
+    } * handed;
     size_t handed_n, handed_cap; /* lock */
     /* The listening sockets; in the first loop only. */
     struct listener *listeners;

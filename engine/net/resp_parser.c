@@ -6,10 +6,10 @@
 #include "base/mem.h"
 #include "base/num.h"
 
-#define INLINE_MAX        (64 * 1024)
-#define UNAUTH_ARGS_MAX   10
-#define UNAUTH_BULK_MAX   16384
-#define ARGV_KEPT         1024 /* a larger argv is given back after the request */
+#define INLINE_MAX      (64 * 1024)
+#define UNAUTH_ARGS_MAX 10
+#define UNAUTH_BULK_MAX 16384
+#define ARGV_KEPT       1024 /* a larger argv is given back after the request */
 
 void resp_parser_init(struct resp_parser *p)
 {
@@ -106,7 +106,8 @@ static enum resp_result parse_head(struct resp_parser *p, struct bytes in,
     p->pos = 1;
     if (read_line(p, in, &line, &next) == RESP_INCOMPLETE) {
         p->pos = 0;
-        return in.n > INLINE_MAX ? fail(error, room, "too big mbulk count string") : RESP_INCOMPLETE;
+        return in.n > INLINE_MAX ? fail(error, room, "too big mbulk count string")
+                                 : RESP_INCOMPLETE;
     }
     if (!parse_length(line, &n) || n > limits->max_arguments)
         return fail(error, room, "invalid multibulk length");
@@ -231,7 +232,8 @@ static bool split_words(struct resp_parser *p, struct bytes line)
     return true;
 }
 
-static enum resp_result parse_inline(struct resp_parser *p, struct bytes in, char *error, size_t room)
+static enum resp_result parse_inline(struct resp_parser *p, struct bytes in, char *error,
+                                     size_t room)
 {
     const char *nl = memchr(in.p, '\n', in.n);
     if (!nl)
@@ -245,8 +247,8 @@ static enum resp_result parse_inline(struct resp_parser *p, struct bytes in, cha
     return RESP_COMPLETE;
 }
 
-enum resp_result resp_parse(struct resp_parser *p, struct bytes in, const struct resp_limits *limits,
-                            char *error, size_t room)
+enum resp_result resp_parse(struct resp_parser *p, struct bytes in,
+                            const struct resp_limits *limits, char *error, size_t room)
 {
     if (in.n == 0)
         return RESP_INCOMPLETE;

@@ -19,9 +19,9 @@ struct resp_limits {
 };
 
 struct resp_parser {
-    size_t pos;       /* bytes of this request looked at */
-    int64_t left;     /* arguments that are still to come; -1: the head is not there yet */
-    int64_t bulk_len; /* of the argument at hand; -1: its head is not there yet */
+    size_t pos;         /* bytes of this request looked at */
+    int64_t left;       /* arguments that are still to come; -1: the head is not there yet */
+    int64_t bulk_len;   /* of the argument at hand; -1: its head is not there yet */
     struct bytes *argv; /* p holds an offset + 1 until the request is complete */
     int argc, cap;
     struct buf inline_text; /* unquoted words of an inline command */
@@ -36,8 +36,8 @@ enum resp_result {
 void resp_parser_init(struct resp_parser *p);
 void resp_parser_release(struct resp_parser *p);
 /* Parses on in `in`, which begins at the request's first byte. */
-enum resp_result resp_parse(struct resp_parser *p, struct bytes in, const struct resp_limits *limits,
-                            char *error, size_t error_room);
+enum resp_result resp_parse(struct resp_parser *p, struct bytes in,
+                            const struct resp_limits *limits, char *error, size_t error_room);
 /* After RESP_COMPLETE and the request was used: ready for the next one. */
 void resp_parser_next(struct resp_parser *p);
 /* How many bytes the argument at hand still needs, 0 where unknown: a hint for reading. */

@@ -120,7 +120,8 @@ static void to_tree(struct zset *z)
 
 static void insert(struct zset *z, struct zset_limits limits, struct bytes member, double score)
 {
-    if (z->lp && (zset_length(z) >= limits.entries || member.n > limits.value || !lp_fits(z->lp, member.n)))
+    if (z->lp &&
+        (zset_length(z) >= limits.entries || member.n > limits.value || !lp_fits(z->lp, member.n)))
         to_tree(z);
     if (z->lp) {
         lp_add(z, member, score);
@@ -148,8 +149,8 @@ static enum zset_result judge(bool there, double old, double *score, unsigned fl
     return wanted == old ? ZSET_SAME : ZSET_UPDATED;
 }
 
-enum zset_result zset_add(struct zset *z, struct zset_limits limits, struct bytes member, double *score,
-                          unsigned flags)
+enum zset_result zset_add(struct zset *z, struct zset_limits limits, struct bytes member,
+                          double *score, unsigned flags)
 {
     double old = 0;
     size_t rank;
@@ -308,10 +309,13 @@ static size_t rank_of_key(const struct zset *z, const struct btree_key *key)
     return rank;
 }
 
-void zset_score_span(const struct zset *z, const struct zset_score_range *r, size_t *from, size_t *to)
+void zset_score_span(const struct zset *z, const struct zset_score_range *r, size_t *from,
+                     size_t *to)
 {
-    struct btree_key low = {.score = r->min, .kind = r->min_open ? BTREE_ABOVE_ALL : BTREE_BELOW_ALL};
-    struct btree_key high = {.score = r->max, .kind = r->max_open ? BTREE_BELOW_ALL : BTREE_ABOVE_ALL};
+    struct btree_key low = {.score = r->min,
+                            .kind = r->min_open ? BTREE_ABOVE_ALL : BTREE_BELOW_ALL};
+    struct btree_key high = {.score = r->max,
+                             .kind = r->max_open ? BTREE_BELOW_ALL : BTREE_ABOVE_ALL};
     *from = rank_of_key(z, &low);
     *to = r->max < r->min ? *from : rank_of_key(z, &high);
     if (*to < *from)

@@ -62,8 +62,8 @@ enum zset_result {
 
 /* Adds the member or changes its score by the flags. *score is the score or, with ZSET_INCR, the increment;
  * afterwards it is the member's score (for ADDED, UPDATED, SAME). */
-enum zset_result zset_add(struct zset *z, struct zset_limits limits, struct bytes member, double *score,
-                          unsigned flags);
+enum zset_result zset_add(struct zset *z, struct zset_limits limits, struct bytes member,
+                          double *score, unsigned flags);
 bool zset_remove(struct zset *z, struct bytes member);
 /* Removes the members of ranks [from, to). O((to - from) log n). */
 void zset_remove_span(struct zset *z, size_t from, size_t to);

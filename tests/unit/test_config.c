@@ -151,9 +151,11 @@ START_TEST(output_limits_a_class)
     refuse(name, "normal 0 0",
            "client-output-buffer-limit: Wrong number of arguments in buffer limit configuration.");
     refuse(name, "normal 7 7 7 master 1 2 3",
-           "client-output-buffer-limit: Invalid client class specified in buffer limit configuration.");
-    static const char *const wrong[] = {"normal -1 0 0", "normal 1.5mb 0 0", "normal 0 0 -1",
-                                        "normal 0 1tb 0", "normal 0 0 x", "normal 0 0 2147483648"};
+           "client-output-buffer-limit: Invalid client class specified in buffer limit "
+           "configuration.");
+    static const char *const wrong[] = {"normal -1 0 0", "normal 1.5mb 0 0",
+                                        "normal 0 0 -1", "normal 0 1tb 0",
+                                        "normal 0 0 x",  "normal 0 0 2147483648"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         refuse(name, wrong[i],
                "client-output-buffer-limit: Error in hard, soft or soft_seconds setting in buffer "
@@ -165,9 +167,9 @@ END_TEST
 
 START_TEST(event_classes_are_spelled_in_one_way)
 {
-    static const char *const spelled[][2] = {
-        {"KEA", "AKE"}, {"KEg", "gKE"}, {"gA", "A"},       {"g$lshzxeKEtd", "AKE"},
-        {"Kn", "nK"},   {"nm", "nm"},   {"Exx", "xE"}, {"", ""}};
+    static const char *const spelled[][2] = {{"KEA", "AKE"},          {"KEg", "gKE"}, {"gA", "A"},
+                                             {"g$lshzxeKEtd", "AKE"}, {"Kn", "nK"},   {"nm", "nm"},
+                                             {"Exx", "xE"},           {"", ""}};
     for (size_t i = 0; i < sizeof spelled / sizeof *spelled; i++) {
         ck_assert(set("notify-keyspace-events", spelled[i][0]));
         assert_text("notify-keyspace-events", spelled[i][1]);

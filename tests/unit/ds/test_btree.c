@@ -32,8 +32,9 @@ struct model {
 static size_t model_place(const struct model *m, double score, uint32_t handle)
 {
     size_t i = 0;
-    while (i < m->n && (m->at[i].score < score ||
-                        (m->at[i].score == score && strcmp(names[m->at[i].handle], names[handle]) < 0)))
+    while (i < m->n &&
+           (m->at[i].score < score ||
+            (m->at[i].score == score && strcmp(names[m->at[i].handle], names[handle]) < 0)))
         i++;
     return i;
 }

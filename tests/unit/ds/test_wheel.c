@@ -8,7 +8,8 @@
 
 static uint64_t random_delay(void)
 {
-    static const uint64_t spans[] = {10, 1000, 100000, 100000000, (uint64_t)1 << 44, (uint64_t)1 << 52};
+    static const uint64_t spans[] = {
+        10, 1000, 100000, 100000000, (uint64_t)1 << 44, (uint64_t)1 << 52};
     return rng_below(spans[rng_below(6)]) + 1;
 }
 

@@ -119,7 +119,8 @@ START_TEST(a_change_raises_the_flags_of_that_key_alone)
     memset(sh, 0, sizeof *sh);
     for (int i = 0; i < 3; i++) {
         w[i].dirty = &dirty[i];
-        interest_watch(sh, i == 1, hash_bytes(keys[i]), keys[i], &w[i]); /* the second one in another database */
+        interest_watch(sh, i == 1, hash_bytes(keys[i]), keys[i],
+                       &w[i]); /* the second one in another database */
     }
     interest_raise(interest_find(sh, 0, hash_bytes(keys[0]), keys[0]));
     ck_assert(dirty[0] && !dirty[1] && !dirty[2]);

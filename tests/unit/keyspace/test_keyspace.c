@@ -27,7 +27,8 @@ static void random_value(struct model *m)
     for (size_t i = 0; i < m->n; i++)
         m->value[i] = (char)rng_below(256);
     if (rng_below(4) == 0)
-        m->n = (size_t)snprintf(m->value, sizeof m->value, "%lld", (long long)rng_u64() >> rng_below(60));
+        m->n = (size_t)snprintf(m->value, sizeof m->value, "%lld",
+                                (long long)rng_u64() >> rng_below(60));
 }
 
 static void agree(struct keyspace *ks, const struct keyref *k, const struct model *m, uint64_t now)

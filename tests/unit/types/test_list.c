@@ -21,14 +21,18 @@ struct model {
 static size_t random_value(char *to)
 {
     switch (rng_below(12)) {
-    case 0: return (size_t)sprintf(to, "%d", (int)rng_below(1000000) - 500000);
-    case 1: memset(to, 'l', 1000); return 200 + rng_below(800);
+    case 0:
+        return (size_t)sprintf(to, "%d", (int)rng_below(1000000) - 500000);
+    case 1:
+        memset(to, 'l', 1000);
+        return 200 + rng_below(800);
     case 2:
         if (rng_below(20) == 0) {
             memset(to, 'h', 9000);
             return 9000;
         } /* fall through */
-    default: return (size_t)sprintf(to, "e%d", (int)rng_below(20));
+    default:
+        return (size_t)sprintf(to, "e%d", (int)rng_below(20));
     }
 }
 

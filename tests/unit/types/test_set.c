@@ -15,21 +15,27 @@
 static struct bytes name_of(unsigned i, char *room)
 {
     switch (i % 10) {
-    case 0: return bytes_of(room, (size_t)sprintf(room, "%d", (int)i * 1000003));
-    case 1: return bytes_of(room, (size_t)sprintf(room, "-%u", i));
-    case 2: memset(room, 'a', 1000); return bytes_of(room, 230 + i);
+    case 0:
+        return bytes_of(room, (size_t)sprintf(room, "%d", (int)i * 1000003));
+    case 1:
+        return bytes_of(room, (size_t)sprintf(room, "-%u", i));
+    case 2:
+        memset(room, 'a', 1000);
+        return bytes_of(room, 230 + i);
     case 3:
         if (i % 100 == 3) {
             memset(room, 'b', 3000);
             return bytes_of(room, 2200 + i);
         } /* fall through */
-    default: return bytes_of(room, (size_t)sprintf(room, "member:%u", i));
+    default:
+        return bytes_of(room, (size_t)sprintf(room, "member:%u", i));
     }
 }
 
 static struct bytes integer_of(unsigned i, char *room)
 {
-    return bytes_of(room, (size_t)sprintf(room, "%lld", (long long)((int64_t)i - 100) * (i % 7 ? 1 : 1LL << 33)));
+    return bytes_of(room, (size_t)sprintf(room, "%lld",
+                                          (long long)((int64_t)i - 100) * (i % 7 ? 1 : 1LL << 33)));
 }
 
 typedef struct bytes naming(unsigned i, char *room);
@@ -136,7 +142,7 @@ START_TEST(the_form_follows_the_members)
     set_free(s);
     s = set_new();
     for (int i = 0; i < 5; i++) {
-        char text[4];
+        char text[16];
         ck_assert_str_eq(set_encoding(s), "intset");
         set_add(s, bytes_of(text, (size_t)sprintf(text, "%d", i)), &limits);
     }
@@ -157,7 +163,7 @@ START_TEST(picks_are_fair)
 {
     static const struct set_limits limits[] = {{0, 128, 64}, {0, 0, 64}};
     unsigned draws = 50000, hits[100], distinct[100];
-    char text[8];
+    char text[16];
     struct set *s = set_new();
     for (int i = 10; i < 60; i++)
         set_add(s, bytes_of(text, (size_t)sprintf(text, "m%d", i)), &limits[_i]);
@@ -188,7 +194,8 @@ START_TEST(intsets_from_outside_are_checked)
     for (int i = 0; i < 100; i++)
         is = intset_add(is, (int64_t)(i * 37 % 100) << (i % 40), &added);
     size_t n = intset_bytes(is);
-    ck_assert(intset_validate(is, n) && !intset_validate(is, n - 1) && !intset_validate(is, n + 1) && !intset_validate(is, 7));
+    ck_assert(intset_validate(is, n) && !intset_validate(is, n - 1) &&
+              !intset_validate(is, n + 1) && !intset_validate(is, 7));
     uint8_t *bad = intset_dup(is);
     memcpy(bad + 8, bad + 16, 8); /* not ascending */
     ck_assert(!intset_validate(bad, n));

@@ -32,9 +32,10 @@ static size_t rank_in(const struct model *m, unsigned i)
     for (unsigned k = 0; k < NAMES; k++) {
         if (!m->there[k] || k == i)
             continue;
-        int c = m->score[k] < m->score[i]   ? -1
-                : m->score[k] > m->score[i] ? 1
-                                            : bytes_cmp(name_of(k, a, sizeof a), name_of(i, b, sizeof b));
+        int c = m->score[k] < m->score[i] ? -1
+                : m->score[k] > m->score[i]
+                    ? 1
+                    : bytes_cmp(name_of(k, a, sizeof a), name_of(i, b, sizeof b));
         rank += c < 0;
     }
     return rank;
