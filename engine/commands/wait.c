@@ -316,8 +316,9 @@ void wait_cancel(struct session *s)
     drop(s);
 }
 
-/* One more try, then out of the queues where the reason is final. */
-static void settle(struct engine_thread *th, struct waiter *w, enum wake_reason reason)
+/* One more try, then out of the queues where the reason is final. True where there is an answer: looked at under the
+ * locks, since whoever serves has them until he has told. */
+static bool settle(struct engine_thread *th, struct waiter *w, enum wake_reason reason)
 {
     struct shard_set set;
     bool retry = reason == WAKE_RETRY, was_inside = lock_waiter(th, w, &set, retry);
@@ -327,18 +328,19 @@ static void settle(struct engine_thread *th, struct waiter *w, enum wake_reason 
     } else {
         leave_queues(w);
     }
+    bool answered = w->answered;
     unlock_waiter(th, &set, was_inside);
     exec_free_blocks(th);
     keyspace_reclaim(th->engine->ks);
+    return answered;
 }
 
 bool engine_wake(struct session *s, enum wake_reason reason, struct reply *reply)
 {
     struct engine_thread *th = engine_thread(s->engine);
     struct waiter *w = s->waiter;
-    if (reason != WAKE_ANSWERED)
-        settle(th, w, reason);
-    if (w->answered)
+    bool answered = reason == WAKE_ANSWERED || settle(th, w, reason);
+    if (answered)
         capture_replay(&w->answer, reply);
     else if (reason == WAKE_TIMEOUT)
         w->on_timeout(reply);
