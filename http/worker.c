@@ -134,7 +134,7 @@ static bool check_size(struct request *r)
 /* Everything that the head alone decides; false: answered. */
 static bool check_head(struct request *r)
 {
-    if (!check_size(r) || !check_target(r) || !router_find(r))
+    if (!check_target(r) || !check_size(r) || !router_find(r))
         return false;
     if (r->route->flags & ROUTE_OPEN)
         return true;

@@ -137,8 +137,8 @@ static void run_one_key(struct engine_thread *th, struct exec *x, uint64_t now_u
         th->held_runs++;
     } else {
         release_shard(th);
-        pthread_mutex_lock(
-            &sh->lock); /* never NULL: keys have shards. NOLINT(clang-analyzer-core.*) */
+        /* Keys have shards. NOLINTNEXTLINE(clang-analyzer-core.*) */
+        pthread_mutex_lock(&sh->lock);
         th->held = sh;
         th->held_runs = 1;
         th->held_at_us = now_us;
