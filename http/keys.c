@@ -32,6 +32,7 @@ static void put_field(struct request *r, struct json_writer *w, const char *name
 static void put_href(struct request *r, struct json_writer *w, struct bytes type)
 {
     const char *collection = bytes_eq(type, BYTES("hash"))   ? "/v1/hashes/"
+                             : bytes_eq(type, BYTES("set"))  ? "/v1/sets/"
                              : bytes_eq(type, BYTES("zset")) ? "/v1/leaderboards/"
                                                              : NULL;
     json_key(w, "href");
