@@ -47,6 +47,11 @@ GRAMMAR = """
 1 CONFIG SET 'timeout' 0 'timeout' 0
 1 CONFIG SET ('slowlog-max-len' 'abc' | 'timeout') ...
 1 CONFIG SET ('timeout' 0 | 'hash-max-listpack-entries' 512)
+2 CONFIG SET 'client-output-buffer-limit' ('normal 0 0 0' | 'pubsub 32mb 8mb 60' | 'PUBSUB 1gb 1g 60 replica 1k 1kb 1' | 'normal 0 0 0 slave 5 6 7')
+1 CONFIG SET 'client-output-buffer-limit' ('nosuch 1 2 3' | 'normal 0 0' | 'normal 0 0 -1' | 'normal -1 0 0' | 'normal x 0 0' | 'normal' | '' | 'master 1 2 3')
+1 CONFIG GET 'client-output-buffer-limit'
+1 CONFIG SET 'notify-keyspace-events' ('KEA' | '' | 'Eg' | 'xK' | 'KEq' | 'gA' | 'mKE')
+1 CONFIG GET 'notify-keyspace-events'
 2 CONFIG ('nosuch' | '' | GET | SET | RESETSTAT | REWRITE) [junk]
 1 SLOWLOG (LEN | GET | RESET | 'nosuch' | '') [(0 | -2 | 'abc')]
 1 TIME
@@ -54,7 +59,7 @@ GRAMMAR = """
 1 SWAPDB (0 | 'abc' | 16 | -1) (0 | 'abc' | 16)
 1 WAIT (0 | -1 | 1 | 'abc') (1 | -1 | 'abc' | 2)
 1 LOLWUT VERSION 'abc'
-1 MEMORY (PURGE | 'nosuch' | '' | MALLOC-STATS 'junk') [junk]
+1 MEMORY (PURGE | 'nosuch' | '') [junk]
 1 PUBLISH value value
 1 PUBSUB (CHANNELS | NUMSUB | NUMPAT | SHARDCHANNELS | SHARDNUMSUB | 'nosuch' | '') [value] [value]
 4 unknown [junk] [junk] [junk]
