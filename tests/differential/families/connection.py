@@ -57,7 +57,6 @@ GRAMMAR = """
 1 TIME
 1 DBSIZE [junk]
 1 SWAPDB (0 | 'abc' | 16 | -1) (0 | 'abc' | 16)
-1 WAIT (0 | -1 | 1 | 'abc') (1 | -1 | 'abc' | 2)
 1 LOLWUT VERSION 'abc'
 1 MEMORY (PURGE | 'nosuch' | '') [junk]
 1 PUBLISH value value
