@@ -57,8 +57,7 @@ static uint64_t now_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* ---- requests ---------------------------------------------------------------------------------
- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 /* xorshift64 (Marsaglia, 2003). */
 static uint64_t draw(void)
@@ -134,8 +133,7 @@ static void send_batch(struct connection *c)
     }
 }
 
-/* ---- answers ----------------------------------------------------------------------------------
- */
+/* ---- answers --------------------------------------------------------------------------------- */
 
 /* The length of the line at p with its \r\n, 0 where it is not whole. */
 static size_t line(const char *p, size_t n)
@@ -208,8 +206,7 @@ static void take_answers(struct connection *c)
         send_batch(c);
 }
 
-/* ---- the run ----------------------------------------------------------------------------------
- */
+/* ---- the run --------------------------------------------------------------------------------- */
 
 static void open_connection(struct connection *c)
 {

@@ -18,8 +18,7 @@
 #define COMMANDS_MAX  60
 #define ARGUMENTS_MAX 64
 
-/* ---- the engine -------------------------------------------------------------------------------
- */
+/* ---- the engine ------------------------------------------------------------------------------ */
 
 static struct engine *engine;
 static struct session *sessions[2]; /* RESP and memcached */
@@ -91,8 +90,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     return 0;
 }
 
-/* ---- arguments --------------------------------------------------------------------------------
- */
+/* ---- arguments ------------------------------------------------------------------------------- */
 
 struct call {
     struct bytes argv[ARGUMENTS_MAX];
@@ -262,8 +260,7 @@ static void add_name(struct call *c, const struct command *cmd)
     add(c, name);
 }
 
-/* ---- answers ----------------------------------------------------------------------------------
- */
+/* ---- answers --------------------------------------------------------------------------------- */
 
 /* The end of the RESP value at `at`; aborts where it has none before `end`. */
 static const char *value_end(const char *at, const char *end, unsigned depth)
@@ -296,8 +293,7 @@ static void check_answer(struct bytes out)
     MUST(value_end(out.p, end, 0) == end);
 }
 
-/* ---- the keyspace afterwards -------------------------------------------------------------------
- */
+/* ---- the keyspace afterwards ----------------------------------------------------------------- */
 
 static void check_entry(struct entry *e, void *ctx)
 {

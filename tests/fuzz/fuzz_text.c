@@ -6,8 +6,7 @@
 #include "base/num.h"
 #include "tests/fuzz/input.h"
 
-/* ---- numbers ----------------------------------------------------------------------------------
- */
+/* ---- numbers --------------------------------------------------------------------------------- */
 
 static void check_integers(struct bytes s)
 {
@@ -37,8 +36,7 @@ static void check_doubles(struct bytes s)
     }
 }
 
-/* ---- globs: the pattern's pieces one by one, and every way to share the text among them --------
- */
+/* ---- globs: the pattern's pieces one by one, and every way to share the text among them ------ */
 
 #define PIECES_MAX 64
 #define TEXT_MAX   64

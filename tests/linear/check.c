@@ -5,9 +5,7 @@
 
 #include "base/mem.h"
 
-/* ---- the events: questions and answers in the order of their times, as a list to take from
- * -------
- */
+/* ---- the events: questions and answers by their times, as a list ----------------------------- */
 
 struct event {
     const struct operation *op;
@@ -62,8 +60,7 @@ static void relink_event(struct event *e)
         e->next->prev = e;
 }
 
-/* ---- configurations that were seen: an open table of hashes -------------------------------------
- */
+/* ---- configurations that were seen: an open table of hashes ---------------------------------- */
 
 struct seen {
     uint64_t (*slots)[2];
@@ -102,8 +99,7 @@ static bool seen_add(struct seen *s, const uint64_t hash[2])
     return fresh;
 }
 
-/* ---- the search -------------------------------------------------------------------------------
- */
+/* ---- the search ------------------------------------------------------------------------------ */
 
 struct search {
     struct event *events; /* [0] is the head */

@@ -41,8 +41,7 @@ void client_close(struct client *c)
     buf_release(&c->in);
 }
 
-/* ---- bytes in ---------------------------------------------------------------------------------
- */
+/* ---- bytes in -------------------------------------------------------------------------------- */
 
 static bool more(struct client *c)
 {
@@ -109,8 +108,7 @@ static bool keep_reply(struct operation *op, const char *p, size_t n)
     return true;
 }
 
-/* ---- the RESP door ----------------------------------------------------------------------------
- */
+/* ---- the RESP door --------------------------------------------------------------------------- */
 
 static void add_command(struct buf *out, const struct command *c)
 {
@@ -163,8 +161,7 @@ static bool answer_resp(struct client *c, struct operation *op)
     return well;
 }
 
-/* ---- the memcached door -----------------------------------------------------------------------
- */
+/* ---- the memcached door ---------------------------------------------------------------------- */
 
 static void ask_memcached(struct buf *out, const struct operation *op)
 {
@@ -222,8 +219,7 @@ static bool answer_memcached(struct client *c, struct operation *op)
     return well;
 }
 
-/* ---- asking -----------------------------------------------------------------------------------
- */
+/* ---- asking ---------------------------------------------------------------------------------- */
 
 static bool send_all(struct client *c, const struct buf *out)
 {

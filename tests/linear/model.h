@@ -7,10 +7,11 @@
 
 #define VALUE_BYTES 2000
 
-enum value_kind { VALUE_NONE, VALUE_STRING, VALUE_LIST, VALUE_ZSET };
+enum value_kind { VALUE_NONE, VALUE_STRING, VALUE_LIST, VALUE_ZSET, VALUE_SET, VALUE_HASH };
 
 /* A string's bytes; a list's elements, each with a NUL behind it; a sorted set's members in their
- * order, each as "member score" with a NUL behind it. */
+ * order, each as "member score" with a NUL behind it; a set's members in byte order, a hash's fields as
+ * "field value" in byte order, each with a NUL behind it. */
 struct value {
     enum value_kind kind;
     uint32_t changes; /* in the present step; 0 between two */

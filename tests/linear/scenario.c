@@ -24,6 +24,12 @@ const struct scenario scenarios[] = {
     {"waiting for sorted sets", 2, .needs = "BZPOPMIN", .templates = {
         "ZADD @ # a", "ZADD @ # b", "ZADD @ # $", "ZINCRBY @ # a", "ZPOPMIN @", "BZPOPMIN @ 0.02",
         "BZPOPMIN @ @ 0.02", "ZCARD @", "RENAME @ @"}},
+    {"sets", 3, .needs = "SMOVE", .templates = {
+        "SADD @ a b", "SADD @ #", "SADD @ $", "SREM @ a", "SREM @ # a", "SMOVE @ @ a", "SMOVE @ @ #", "SISMEMBER @ a",
+        "SISMEMBER @ #", "SCARD @", "SCARD @", "SPOP @", "SPOP @", "SINTERCARD 2 @ @", "DEL @"}},
+    {"hashes", 2, .key_by_key = true, .needs = "HGETDEL", .templates = {
+        "HSET @ a #", "HSET @ b $", "HSETNX @ a #", "HINCRBY @ a #", "HINCRBY @ c #", "HGET @ a", "HGET @ b", "HDEL @ a b",
+        "HLEN @", "HSTRLEN @ b", "HMGET @ a b c", "DEL @"}},
     {"transactions", 3, .transactions = true, .needs = "WATCH", .templates = {
         "GET @", "SET @ $", "INCR @", "APPEND @ #", "DEL @", "MSET @ # @ #", "RENAME @ @", "MGET @ @"}},
     {"transactions on lists", 3, .transactions = true, .needs = "LMOVE", .templates = {

@@ -9,8 +9,7 @@
 #define LINES_MAX          8
 #define CONFIGURATIONS_MAX 1000000
 
-/* ---- by hand ----------------------------------------------------------------------------------
- */
+/* ---- by hand --------------------------------------------------------------------------------- */
 
 struct line {
     int client, asked, answered;
@@ -145,8 +144,7 @@ unsigned selftest_written(unsigned *checked)
     return wrong;
 }
 
-/* ---- recorded ones, falsified -----------------------------------------------------------------
- */
+/* ---- recorded ones, falsified ---------------------------------------------------------------- */
 
 static void set_reply(struct operation *op, const char *reply)
 {
