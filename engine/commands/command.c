@@ -57,6 +57,7 @@ static const struct {
     {"internal", CMD_INTERNAL},
     {"stateful", CMD_STATEFUL},
     {"transaction", CMD_TRANSACTION},
+    {"patterns", CMD_PATTERNS},
 };
 
 static void __attribute__((noreturn)) bad_row(const struct command_row *row, const char *what)
@@ -143,6 +144,18 @@ static void parse_keys(struct command *cmd)
     bool key = !strstr(s->flags, "NOT_KEY");
     cmd->one_key = cmd->nspecs == 1 && key && s->begin == KEYS_AT_INDEX && s->find == KEYS_RANGE &&
                    s->last == 0;
+}
+
+bool command_needs_gate(const struct command *cmd, const struct bytes *argv, int argc)
+{
+    if (cmd->flags & CMD_GATE)
+        return true;
+    for (int i = 2; cmd->flags & CMD_PATTERNS && i + 1 < argc; i++) {
+        bool pattern = bytes_is(argv[i], "BY") || bytes_is(argv[i], "GET");
+        if (bytes_is(argv[i], "STORE") || (pattern && argv[i + 1].n && memchr(argv[i + 1].p, '*', argv[i + 1].n)))
+            return true;
+    }
+    return false;
 }
 
 /* Where the keys of one specification begin and end (exclusive) in argv; false where it does not fit. */

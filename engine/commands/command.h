@@ -11,6 +11,8 @@
  *             internal for the memcached door alone; elsewhere the command is unknown, and it is not listed
  *             stateful changes the connection's mode: refused over HTTP and in WebSocket's `command`
  *             transaction  EXEC: runs other commands, for which it locks by itself
+ *             patterns runs with the gate closed where an argument behind BY or GET has an asterisk, or STORE is
+ *                      there: those name keys beyond the declared ones (SORT)
  *   acl     ACL categories beyond those that follow from the flags (read, write, fast, slow, ...)
  *   keys    key specifications, joined by " ; ", each begin:find:flags
  *             begin  @N  at argument N        kw:WORD  after the argument WORD
@@ -69,6 +71,7 @@ enum command_flag {
     CMD_INTERNAL = 1 << 23,
     CMD_STATEFUL = 1 << 24,
     CMD_TRANSACTION = 1 << 25,
+    CMD_PATTERNS = 1 << 26,
 };
 
 enum key_begin { KEYS_AT_INDEX, KEYS_AFTER_WORD, KEYS_UNKNOWN };
@@ -105,6 +108,9 @@ const struct command *command_find_sub(const struct command *container, struct b
 /* The n-th top-level command or subcommand by id. */
 const struct command *command_at(uint32_t id);
 uint32_t command_count(void);
+
+/* Must the gate be closed for this command with these arguments? */
+bool command_needs_gate(const struct command *cmd, const struct bytes *argv, int argc);
 
 /* Positions of the keys in argv, appended to `at` (room for `max`); returns how many there are, or -1
  * where the arguments do not fit (a bad key count). NOT_KEY specs (channels) are left out. */

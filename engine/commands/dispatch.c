@@ -171,10 +171,16 @@ static void run_many_keys(struct engine_thread *th, struct exec *x)
     shard_set_unlock(&set, keyspace_shards(x->ks));
 }
 
+static bool wants_gate(const struct exec *x)
+{
+    return x->cmd->flags & CMD_TRANSACTION ? transaction_wants_gate(x->session)
+                                           : command_needs_gate(x->cmd, x->argv, x->argc);
+}
+
 static void run(struct engine_thread *th, struct exec *x, uint64_t now_us)
 {
     uint32_t flags = x->cmd->flags;
-    if (flags & CMD_GATE || (flags & CMD_TRANSACTION && transaction_wants_gate(x->session))) {
+    if (flags & (CMD_GATE | CMD_TRANSACTION | CMD_PATTERNS) && wants_gate(x)) {
         run_gated(th, x);
         return;
     }

@@ -106,7 +106,12 @@ static bool any_flag(const struct session *s, uint32_t flags)
 
 bool transaction_wants_gate(const struct session *s)
 {
-    return any_flag(s, CMD_GATE | CMD_UNLOCKED);
+    for (size_t i = 0; transaction_open(s) && !s->tx->spoilt && i < s->tx->n; i++) {
+        const struct queued *q = &s->tx->queue[i];
+        if (q->cmd->flags & CMD_UNLOCKED || command_needs_gate(q->cmd, q->argv, q->argc))
+            return true;
+    }
+    return false;
 }
 
 bool transaction_writes(const struct session *s)

@@ -74,6 +74,10 @@ def between(low, high):
     return lambda rng: b"%d" % rng.randrange(low, high)
 
 
+def between_keys(prefix, n):
+    return lambda rng: prefix + b"%d" % rng.randrange(n)
+
+
 def counted(key, wrong=0.05):
     """numkeys key ...: as many keys as announced, but for a few."""
 
@@ -183,6 +187,17 @@ SLOTS = {
     "element": mostly((8, element), (2, INTEGERS), (1, TEXTS), (0.1, [b"w" * 9000, b"v" * 3000])),
     "many_elements": many_elements,
     "counted_lists": counted(list_key),
+    "sort_element": mostly((9, between(0, 12)), (1, [b"1.5", b"-3", b"2e2"]), (0.1, [b"x", b"", b"1x"])),
+    "sort_word": between_keys(b"e", 9),
+    "sort_number": mostly((9, FLOATS), (0.3, [b"abc", b"1x", b"", b"inf", b" 7"])),
+    "sort_key": mostly((1, [b"so:list", b"so:set", b"so:zset", b"so:words", b"so:wordset", b"so:dest", b"missing"])),
+    "sort_list": mostly((1, [b"so:list", b"so:words"])),
+    "sort_dest": mostly((1, [b"so:dest", b"so:dest", b"so:list"])),
+    "sort_weight_key": between_keys(b"w_", 12),
+    "sort_hash_key": between_keys(b"h_", 12),
+    "nosort_word": mostly((1, [b"nosort", b"", b"w_1"])),
+    "sort_pattern": mostly((1, [b"#", b"w_*", b"*", b"h_*->w", b"h_*->", b"->*", b"w_*->w", b"nostar", b"*->w", b"h_1->w", b"##"])),
+    "sort_junk": mostly((1, [b"BY", b"GET", b"LIMIT", b"STORE", b"ASCE", b"ALPHA", b""])),
     "bad_timeout": mostly((1, [b"-1", b"abc", b"", b"-0.1", b"nan", b"1x"])),
     "fresh": mostly((1, [b"n%d" % i for i in range(8)]), (1, ALL_KEYS)),
     "value": mostly((4, INTEGERS), (4, TEXTS), (1, FLOATS), (1, EDGE_INTEGERS), (1, NOT_INTEGERS), (0.5, EDGE_FLOATS)),

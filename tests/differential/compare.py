@@ -201,7 +201,16 @@ def same_kind(_, ours, theirs):
     return ours[0] == theirs[0]
 
 
+def same_sort(argv, ours, theirs):
+    """A set that nothing sorts comes in any order."""
+    words = [arg.upper() for arg in argv]
+    unsorted = b"BY" in words and b"*" not in argv[words.index(b"BY") + 1]
+    return unsorted and b"STORE" not in words and same_elements(argv, ours, theirs)
+
+
 SPECIAL = {
+    b"SORT": same_sort,
+    b"SORT_RO": same_sort,
     b"HGETALL": same_pairs,
     b"OBJECT": same_object,
     b"HELLO": same_hello,
