@@ -317,7 +317,7 @@ static void try_serve(struct conn *c)
     c->held = conn_is_full(c);
     if (!c->held && may_serve(c))
         serve(c);
-    if (c->ended && !c->held)
+    if (c->ended && !c->held && !c->paused)
         conn_finish(c);
 }
 
