@@ -12,6 +12,7 @@
     X(ratelimits_routes)                                                                           \
     X(hashes_routes)                                                                               \
     X(hash_fields_routes)                                                                          \
+    X(lists_routes)                                                                                \
     X(sets_routes)                                                                                 \
     X(leaderboards_routes)                                                                         \
     X(leaderboard_members_routes)                                                                  \

@@ -6,14 +6,17 @@ import random
 from door import equal, quote
 
 WORDS = ["by", "initial", "min", "max", "ttl_ms", "ttl_mode", "keys", "items", "key", "value", "limit", "window_ms", "cost",
-         "algorithm", "peek", "set", "incr", "delete", "if", "if_none_exist", "score", "mode", "b64", "member"]
+         "algorithm", "peek", "set", "incr", "delete", "if", "if_none_exist", "score", "mode", "b64", "member", "values", "side",
+         "count"]
 VALUES = [None, True, False, 0, 1, -1, 2**63 - 1, -(2**63), 2**64, 1.5, 1e300, "", "a", "nx", "xx", "gt", "max", "gcra",
-          "always", "inf", "-inf", "nan", "AA==", "\0", "é", "x" * 300, [], {}, {"b64": "/w=="}, {"b64": "?"}]
+          "always", "inf", "-inf", "nan", "AA==", "\0", "é", "x" * 300, [], ["a", "b"], "left", {}, {"b64": "/w=="}, {"b64": "?"}]
 QUERY = ["ttl_ms=5000", "ttl_ms=-5", "keep_ttl=1", "db=1", "db=99", "limit=2", "limit=0", "cursor=0", "cursor=7", "match=*",
          "match=[", "order=asc", "order=x", "offset=1", "min_score=1", "max_score=inf", "ties=competition", "shape=object",
-         "field=f", "field=%00", "radius=2", "radius=-2", "enforce=true", "int64=string", "encoding=base64", "%", "if=nx"]
+         "field=f", "field=%00", "radius=2", "radius=-2", "enforce=true", "int64=string", "encoding=base64", "%", "if=nx",
+         "start=1", "start=-3", "stop=-1", "stop=x"]
 PATHS = ["/v1/keys", "/v1/keys/{}", "/v1/keys/mget", "/v1/keys/mset", "/v1/keys/delete", "/v1/counters/{}/incr",
-         "/v1/ratelimits/{}/{}", "/v1/hashes/{}", "/v1/hashes/{}/fields/{}", "/v1/leaderboards/{}",
+         "/v1/ratelimits/{}/{}", "/v1/hashes/{}", "/v1/hashes/{}/fields/{}", "/v1/lists/{}", "/v1/lists/{}/push",
+         "/v1/lists/{}/pop", "/v1/leaderboards/{}",
          "/v1/leaderboards/{}/members/{}", "/v1/leaderboards/{}/members/{}/incr", "/v1/leaderboards/{}/members/{}/around",
          "/v1/channels/{}/messages", "/v1/commands", "/v1/pipeline"]
 COMMANDS = ["SET", "GET", "HSET", "ZADD", "INCREX", "ATR.COUNTER", "ATR.ZPLACE", "ATR.ZAROUND", "ATR.RATELIMIT", "ATR.KEYINFO",
