@@ -1,11 +1,7 @@
-/* Sets: intersection, union and difference of several; answered, counted or stored.
- *
- * An intersection walks the smallest set and asks the others, O(N K). A union gathers all members,
- * O(N). A difference walks the first set and asks the others, or takes the others' members out of a
- * copy, whichever is less work. */
-#include <stdlib.h>
+/* Sets: intersection, union and difference of several; answered, counted or stored. How they are
+ * computed is in types/set_algebra.h. */
+#include "types/set_algebra.h"
 
-#include "base/hash.h"
 #include "commands/set_args.h"
 
 struct sources {
@@ -25,127 +21,6 @@ static bool find_sources(struct exec *x, unsigned first, struct sources *src)
         src->set[i] = s;
     }
     return true;
-}
-
-static size_t length_of(const struct set *s)
-{
-    return s ? set_length(s) : 0;
-}
-
-static int by_length(const void *a, const void *b)
-{
-    size_t x = length_of(*(const struct set *const *)a),
-           y = length_of(*(const struct set *const *)b);
-    return (x > y) - (x < y);
-}
-
-static int by_length_down(const void *a, const void *b)
-{
-    return by_length(b, a);
-}
-
-/* ---- computing --------------------------------------------------------------------------------
- */
-
-/* Takes a member of the result; false: that was enough. */
-typedef bool take_fn(struct bytes member, void *ctx);
-
-/* The shape of all three. */
-typedef void algebra_fn(struct exec *x, struct sources *src, take_fn *take, void *ctx);
-
-static void intersect(struct exec *x, struct sources *src, take_fn *take, void *ctx)
-{
-    struct set_iter it;
-    struct set_item item;
-    (void)x;
-    qsort(src->set, src->n, sizeof *src->set, by_length);
-    if (!src->set[0])
-        return;
-    set_iter_init(&it, src->set[0]);
-    while (set_iter_next(&it, &item)) {
-        uint64_t hash = src->n > 1 ? hash_bytes(item.member) : 0;
-        size_t i = 1;
-        while (i < src->n &&
-               (src->set[i] == src->set[0] || set_has_hashed(src->set[i], item.member, hash)))
-            i++;
-        if (i == src->n && !take(item.member, ctx))
-            return;
-    }
-}
-
-static void unite(struct exec *x, struct sources *src, take_fn *take, void *ctx)
-{
-    struct set_limits limits = set_limits_of(x);
-    struct set *seen = set_new();
-    bool more = true;
-    for (size_t i = 0; more && i < src->n; i++) {
-        struct set_iter it;
-        struct set_item item;
-        if (!src->set[i])
-            continue;
-        set_expect(seen, set_length(src->set[i]), &limits);
-        set_iter_init(&it, src->set[i]);
-        while (more && set_iter_next(&it, &item)) {
-            if (set_add(seen, item.member, &limits))
-                more = take(item.member, ctx);
-        }
-    }
-    set_free(seen);
-}
-
-static void subtract_by_asking(const struct sources *src, take_fn *take, void *ctx)
-{
-    struct set_iter it;
-    struct set_item item;
-    set_iter_init(&it, src->set[0]);
-    while (set_iter_next(&it, &item)) {
-        uint64_t hash = hash_bytes(item.member);
-        size_t i = 1;
-        while (i < src->n && !(src->set[i] && set_has_hashed(src->set[i], item.member, hash)))
-            i++;
-        if (i == src->n && !take(item.member, ctx))
-            return;
-    }
-}
-
-static void subtract_by_removing(const struct sources *src, take_fn *take, void *ctx)
-{
-    struct set *left = set_dup(src->set[0]);
-    struct set_iter it;
-    struct set_item item;
-    for (size_t i = 1; i < src->n && set_length(left); i++) {
-        if (!src->set[i])
-            continue;
-        set_iter_init(&it, src->set[i]);
-        while (set_iter_next(&it, &item))
-            set_remove(left, item.member);
-    }
-    set_iter_init(&it, left);
-    while (set_iter_next(&it, &item) && take(item.member, ctx))
-        ;
-    set_free(left);
-}
-
-/* Asking costs a look-up for each member of the first set and each other set, but ends at the first
- * that has it: half of that is counted. Then the largest sets are asked first. */
-static void subtract(struct exec *x, struct sources *src, take_fn *take, void *ctx)
-{
-    size_t asking = length_of(src->set[0]) * src->n / 2, removing = 0;
-    (void)x;
-    if (!src->set[0])
-        return;
-    for (size_t i = 1; i < src->n; i++) {
-        if (src->set[i] == src->set[0])
-            return;
-    }
-    for (size_t i = 0; i < src->n; i++)
-        removing += length_of(src->set[i]);
-    if (asking > removing) {
-        subtract_by_removing(src, take, ctx);
-        return;
-    }
-    qsort(src->set + 1, src->n - 1, sizeof *src->set, by_length_down);
-    subtract_by_asking(src, take, ctx);
 }
 
 /* ---- results ----------------------------------------------------------------------------------
@@ -171,14 +46,14 @@ static bool count_member(struct bytes member, void *ctx)
     return ++a->n != a->most;
 }
 
-static void run_reply(struct exec *x, algebra_fn *compute)
+static void run_reply(struct exec *x, set_algebra *compute)
 {
     struct sources src;
     struct answer a = {.reply = x->reply};
     if (!find_sources(x, 0, &src))
         return;
     size_t mark = reply_begin(x->reply);
-    compute(x, &src, answer_member, &a);
+    compute(src.set, src.n, answer_member, &a);
     reply_end(x->reply, mark, REPLY_SET, a.n);
 }
 
@@ -190,18 +65,18 @@ struct store {
 static bool store_member(struct bytes member, void *ctx)
 {
     struct store *st = ctx;
-    set_add(st->set, member, &st->limits);
+    set_add_new(st->set, member, &st->limits);
     return true;
 }
 
-static void run_store(struct exec *x, algebra_fn *compute)
+static void run_store(struct exec *x, set_algebra *compute)
 {
     struct sources src;
     struct store st = {.limits = set_limits_of(x)};
     if (!find_sources(x, 1, &src))
         return;
     st.set = set_new();
-    compute(x, &src, store_member, &st);
+    compute(src.set, src.n, store_member, &st);
     size_t n = set_length(st.set);
     if (n) {
         exec_put_object(x, 0, TYPE_SET, st.set);
@@ -214,8 +89,9 @@ static void run_store(struct exec *x, algebra_fn *compute)
     reply_int(x->reply, (int64_t)n);
 }
 
-/* numkeys key ... [LIMIT limit] */
-static bool parse_card(struct exec *x, int64_t *limit)
+/* numkeys key ... [LIMIT limit] [APPROX]; options may be repeated, the last limit holds. `approx` is
+ * NULL where the command has none. */
+static bool parse_card(struct exec *x, int64_t *limit, bool *approx)
 {
     int64_t keys;
     *limit = 0;
@@ -228,12 +104,13 @@ static bool parse_card(struct exec *x, int64_t *limit)
                      "Number of keys can't be greater than number of args");
         return false;
     }
-    for (int i = 2 + (int)keys; i < x->argc; i += 2) {
-        if (!exec_is(x, i, "LIMIT") || i + 1 == x->argc) {
+    for (int i = 2 + (int)keys; i < x->argc; i++) {
+        if (approx && exec_is(x, i, "APPROX")) {
+            *approx = true;
+        } else if (!exec_is(x, i, "LIMIT") || i + 1 == x->argc) {
             reply_error(x->reply, ERROR_SYNTAX);
             return false;
-        }
-        if (!num_parse_int(x->argv[i + 1], limit) || *limit < 0) {
+        } else if (!num_parse_int(x->argv[++i], limit) || *limit < 0) {
             reply_errorf(x->reply, ERROR_GENERIC, "LIMIT can't be negative");
             return false;
         }
@@ -241,16 +118,19 @@ static bool parse_card(struct exec *x, int64_t *limit)
     return true;
 }
 
-static void run_card(struct exec *x, algebra_fn *compute)
+static void reply_count(struct exec *x, struct sources *src, set_algebra *compute, int64_t limit)
+{
+    struct answer a = {.most = (size_t)limit};
+    compute(src->set, src->n, count_member, &a);
+    reply_int(x->reply, (int64_t)a.n);
+}
+
+static void run_card(struct exec *x, set_algebra *compute)
 {
     struct sources src;
-    struct answer a = {0};
     int64_t limit;
-    if (!parse_card(x, &limit) || !find_sources(x, 0, &src))
-        return;
-    a.most = (size_t)limit;
-    compute(x, &src, count_member, &a);
-    reply_int(x->reply, (int64_t)a.n);
+    if (parse_card(x, &limit, NULL) && find_sources(x, 0, &src))
+        reply_count(x, &src, compute, limit);
 }
 
 /* ---- commands ---------------------------------------------------------------------------------
@@ -258,47 +138,55 @@ static void run_card(struct exec *x, algebra_fn *compute)
 
 static void cmd_sinter(struct exec *x)
 {
-    run_reply(x, intersect);
+    run_reply(x, set_intersect);
 }
 
 static void cmd_sunion(struct exec *x)
 {
-    run_reply(x, unite);
+    run_reply(x, set_unite);
 }
 
 static void cmd_sdiff(struct exec *x)
 {
-    run_reply(x, subtract);
+    run_reply(x, set_subtract);
 }
 
 static void cmd_sinterstore(struct exec *x)
 {
-    run_store(x, intersect);
+    run_store(x, set_intersect);
 }
 
 static void cmd_sunionstore(struct exec *x)
 {
-    run_store(x, unite);
+    run_store(x, set_unite);
 }
 
 static void cmd_sdiffstore(struct exec *x)
 {
-    run_store(x, subtract);
+    run_store(x, set_subtract);
 }
 
 static void cmd_sintercard(struct exec *x)
 {
-    run_card(x, intersect);
+    run_card(x, set_intersect);
 }
 
 static void cmd_sunioncard(struct exec *x)
 {
-    run_card(x, unite);
+    struct sources src;
+    int64_t limit;
+    bool approx = false;
+    if (!parse_card(x, &limit, &approx) || !find_sources(x, 0, &src))
+        return;
+    if (approx)
+        reply_int(x->reply, (int64_t)set_estimate_union(src.set, src.n, (size_t)limit));
+    else
+        reply_count(x, &src, set_unite, limit);
 }
 
 static void cmd_sdiffcard(struct exec *x)
 {
-    run_card(x, subtract);
+    run_card(x, set_subtract);
 }
 
 #define ALL     "@1:-1/1:RO+ACCESS"
@@ -322,7 +210,7 @@ const struct command_row set_algebra_commands[] = {
     {"sunion", cmd_sunion, -2, "readonly", SET_ACL, ALL, "1.0.0", SET_GROUP, "key ...",
      "Answers the members that any of the sets has."},
     {"sunioncard", cmd_sunioncard, -3, "readonly", SET_ACL, COUNTED, "8.10.0", SET_GROUP,
-     "numkeys key ... [LIMIT limit]", "Counts the members that any of the sets has."},
+     "numkeys key ... [APPROX] [LIMIT limit]", "Counts the members that any of the sets has."},
     {"sunionstore", cmd_sunionstore, -3, "write,denyoom", SET_ACL, STORED, "1.0.0", SET_GROUP,
      "destination key ...", "Stores the union of sets in a key."},
     {0},

@@ -101,6 +101,26 @@ bool intset_find(const uint8_t *is, int64_t v, size_t *at)
     return low < intset_length(is) && get(is, width, low) == v;
 }
 
+size_t intset_seek(const uint8_t *is, size_t from, int64_t v)
+{
+    size_t n = intset_length(is), width = width_of(is), low = from, high = from, step = 1;
+    while (high < n && get(is, width, high) < v) {
+        low = high + 1;
+        high += step;
+        step *= 2;
+    }
+    if (high > n)
+        high = n;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (get(is, width, mid) < v)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
 /* ---- lifetime ----------------------------------------------------------------------------------
  */
 

@@ -26,6 +26,9 @@ size_t intset_bytes(const uint8_t *is);
 int64_t intset_get(const uint8_t *is, size_t i);
 /* True where v is there; *at is its place, or where it would be. */
 bool intset_find(const uint8_t *is, int64_t v, size_t *at);
+/* The first place from `from` on with a number of v or more; the length where there is none. O(log
+ * of the places passed). */
+size_t intset_seek(const uint8_t *is, size_t from, int64_t v);
 
 uint8_t *intset_add(uint8_t *is, int64_t v, bool *added);
 uint8_t *intset_remove(uint8_t *is, int64_t v, bool *removed);

@@ -169,17 +169,23 @@ static bool add_to_table(struct set *s, struct bytes member)
     return true;
 }
 
+static void append_to_pack(struct set *s, struct bytes member, const struct set_limits *limits)
+{
+    if (lp_length(s->block) < limits->entries && member.n <= limits->value &&
+        lp_fits(s->block, member.n)) {
+        s->block = lp_append(s->block, member);
+        return;
+    }
+    to_table(s, lp_length(s->block) + 1);
+    add_to_table(s, member);
+}
+
 static bool add_to_pack(struct set *s, struct bytes member, const struct set_limits *limits)
 {
     if (lp_find(s->block, lp_first(s->block), member, 0))
         return false;
-    if (lp_length(s->block) < limits->entries && member.n <= limits->value &&
-        lp_fits(s->block, member.n)) {
-        s->block = lp_append(s->block, member);
-        return true;
-    }
-    to_table(s, lp_length(s->block) + 1);
-    return add_to_table(s, member);
+    append_to_pack(s, member, limits);
+    return true;
 }
 
 static bool add_to_ints(struct set *s, struct bytes member, const struct set_limits *limits)
@@ -212,6 +218,16 @@ bool set_add(struct set *s, struct bytes member, const struct set_limits *limits
     default:
         return add_to_table(s, member);
     }
+}
+
+void set_add_new(struct set *s, struct bytes member, const struct set_limits *limits)
+{
+    if (s->form == SET_PACK)
+        append_to_pack(s, member, limits);
+    else if (s->form == SET_INTS)
+        add_to_ints(s, member, limits);
+    else
+        set_table_add(s->table, member, hash_bytes(member));
 }
 
 static bool remove_from_pack(struct set *s, struct bytes member)

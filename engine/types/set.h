@@ -43,6 +43,8 @@ size_t set_mem_bytes(const struct set *s);
 void set_expect(struct set *s, size_t n, const struct set_limits *limits);
 /* False where it was there. */
 bool set_add(struct set *s, struct bytes member, const struct set_limits *limits);
+/* The same for a member that is not there, without looking. */
+void set_add_new(struct set *s, struct bytes member, const struct set_limits *limits);
 /* False where it was not there. */
 bool set_remove(struct set *s, struct bytes member);
 bool set_has(const struct set *s, struct bytes member);
