@@ -20,7 +20,7 @@ ARGS   ?=
 
 WARN   := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wvla -Wmissing-prototypes -Werror
 CFLAGS := -std=gnu11 -D_GNU_SOURCE $(OPT) $(WARN) $(SAN) -Iengine -I. -MMD -MP -pthread -fno-common
-LDLIBS := -lmicrohttpd -lwebsockets -lcjson -lxxhash -lssl -lcrypto -lz -lm -pthread
+LDLIBS := -lmicrohttpd -lwebsockets -lcjson -lxxhash -llzf -lssl -lcrypto -lz -lm -pthread
 ifeq ($(SAN),)
 CFLAGS += -DATRIUM_JEMALLOC
 LDLIBS := -ljemalloc $(LDLIBS)
@@ -28,7 +28,7 @@ endif
 
 # What building needs, and what the tests need on top.
 RUN_PACKAGES  := gcc libc6-dev pkg-config libmicrohttpd-dev libwebsockets-dev libcjson-dev libjemalloc-dev \
-                 libxxhash-dev libssl-dev zlib1g-dev libcap-dev
+                 libxxhash-dev liblzf-dev libssl-dev zlib1g-dev libcap-dev
 TEST_PACKAGES := check libsubunit-dev python3 python3-redis python3-pymemcache python3-yaml redis-server \
                  redis-tools memcached curl chromium clang-14 libclang-rt-14-dev
 NODE_PACKAGES := $(if $(shell command -v npm),,nodejs npm)

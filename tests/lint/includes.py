@@ -19,9 +19,9 @@ ROOMS = {
     "engine/types": BELOW[:3],
     # Subscribers are sessions, and messages are spelled through reply sinks: the contracts, not the commands.
     "engine/pubsub": BELOW[:1] + ["engine/commands/session.h", "engine/commands/reply.h"],
-    "engine/persist": BELOW + ["engine/commands/", "engine/internal.h"],
+    "engine/persist": BELOW,
     # internal.h is the engine's state as its commands see it; it brings engine.h and config.h.
-    "engine/commands": BELOW + ["engine/pubsub/", "engine/internal.h", "engine/engine.h", "engine/config.h"],
+    "engine/commands": BELOW + ["engine/persist/", "engine/pubsub/", "engine/internal.h", "engine/engine.h", "engine/config.h"],
     "engine/net": BELOW[:2] + ["engine/commands/", "engine/pubsub/", "engine/engine.h", "engine/config.h"],
     "engine": BELOW + ["engine/pubsub/", "engine/commands/", "engine/persist/"],
     "http": ["engine/engine.h"],
