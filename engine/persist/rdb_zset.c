@@ -16,6 +16,7 @@ enum rdb_type rdb_type_of_zset(const struct zset *z)
     return is_packed(z) ? RDB_ZSET_LISTPACK : RDB_ZSET_2;
 }
 
+/* Adding 0 makes 0 of -0, as in the listpack of the set. */
 static void write_packed(struct rdb_writer *w, const struct zset *z)
 {
     struct zset_iter it;
@@ -25,7 +26,7 @@ static void write_packed(struct rdb_writer *w, const struct zset *z)
     zset_iter_init(&it, z, 0, false);
     while (zset_iter_next(&it, &item)) {
         lp = lp_append(lp, item.member);
-        lp = lp_append(lp, bytes_of(text, num_format_double(text, item.score)));
+        lp = lp_append(lp, bytes_of(text, num_format_double(text, item.score + 0.0)));
     }
     rdb_write_string(w, bytes_of(lp, lp_bytes(lp)));
     lp_free(lp);
@@ -40,7 +41,7 @@ void rdb_write_zset(struct rdb_writer *w, const struct zset *z)
         return;
     }
     rdb_write_length(w, zset_length(z));
-    zset_iter_init(&it, z, 0, true);
+    zset_iter_init(&it, z, zset_length(z) - 1, true);
     while (zset_iter_next(&it, &item)) {
         rdb_write_string(w, item.member);
         rdb_write_double(w, item.score);
