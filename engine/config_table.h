@@ -33,6 +33,8 @@ X(NOTIFY_KEYSPACE_EVENTS, "notify-keyspace-events", EVENTS, "", 0, 0, 0, "classe
 X(HASH_MAX_LISTPACK_ENTRIES, "hash-max-listpack-entries", INT, "512", 0, 65535, 0, "fields up to which a hash stays a listpack")
 X(HASH_MAX_LISTPACK_VALUE, "hash-max-listpack-value", INT, "64", 0, 65535, 0, "bytes up to which its fields and values do")
 X(LIST_MAX_LISTPACK_SIZE, "list-max-listpack-size", INT, "-2", -5, 65535, 0, "elements of a list's block; -1 to -5: its bytes, 4 KiB to 64 KiB")
+X(STREAM_NODE_MAX_BYTES, "stream-node-max-bytes", BYTES, "4096", 0, INT64_MAX, 0, "bytes of a stream's block; 0: no limit")
+X(STREAM_NODE_MAX_ENTRIES, "stream-node-max-entries", INT, "100", 0, INT64_MAX, 0, "entries of a stream's block; 0: no limit")
 X(ZSET_MAX_LISTPACK_ENTRIES, "zset-max-listpack-entries", INT, "128", 0, 65535, 0, "members up to which a sorted set stays a listpack")
 X(ZSET_MAX_LISTPACK_VALUE, "zset-max-listpack-value", INT, "64", 0, 65535, 0, "bytes up to which its members do")
 X(SET_MAX_INTSET_ENTRIES, "set-max-intset-entries", INT, "512", 0, 65535, 0, "integers up to which a set of integers stays an intset")

@@ -11,4 +11,5 @@ void types_register(void)
     type_ops[TYPE_ZSET] = &zset_ops;
     type_ops[TYPE_LIST] = &list_ops;
     type_ops[TYPE_SET] = &set_ops;
+    type_ops[TYPE_STREAM] = &stream_ops;
 }

@@ -7,6 +7,7 @@ extern const struct type_ops hash_ops;
 extern const struct type_ops zset_ops;
 extern const struct type_ops list_ops;
 extern const struct type_ops set_ops;
+extern const struct type_ops stream_ops;
 
 /* Fills type_ops. Idempotent; before any thread. */
 void types_register(void);
