@@ -96,7 +96,9 @@ static void parse_spec(const struct command_row *row, const char *p, size_t n,
     *spec = (struct key_spec){.step = 1};
     if (text[0] == 'k') { /* kw:WORD:find:flags */
         spec->begin = KEYS_AFTER_WORD;
-        if (sscanf(text, "kw:%15[^:]:%31[^:]:%47s", spec->word, find, spec->flags) < 2)
+        spec->index = 1;
+        if (sscanf(text, "kw:%15[^:@]@%d:%31[^:]:%47s", spec->word, &spec->index, find, spec->flags) < 3 &&
+            sscanf(text, "kw:%15[^:]:%31[^:]:%47s", spec->word, find, spec->flags) < 2)
             bad_row(row, "bad key specification");
     } else {
         if (sscanf(text, "%31[^:]:%31[^:]:%47s", begin, find, spec->flags) < 2)
@@ -112,7 +114,7 @@ static void parse_spec(const struct command_row *row, const char *p, size_t n,
         spec->find = KEYS_COUNTED;
         if (find[7] == '*')
             spec->step = atoi(find + 8);
-    } else if (sscanf(find, "%d/%d", &spec->last, &spec->step) != 2) {
+    } else if (sscanf(find, "%d/%d/%d", &spec->last, &spec->step, &spec->part) < 2) {
         bad_row(row, "bad find of key specification");
     }
 }
@@ -167,9 +169,9 @@ static bool spec_range(const struct key_spec *s, const struct bytes *argv, int a
     if (s->begin == KEYS_UNKNOWN)
         return true;
     if (s->begin == KEYS_AFTER_WORD) {
-        for (begin = 1; begin < argc && !bytes_is(argv[begin], s->word); begin++)
+        for (begin = s->index; begin < argc && !bytes_is(argv[begin], s->word); begin++)
             ;
-        if (begin++ >= argc)
+        if (++begin >= argc)
             return true;
     }
     if (s->find == KEYS_COUNTED) {
@@ -184,6 +186,10 @@ static bool spec_range(const struct key_spec *s, const struct bytes *argv, int a
         return true;
     }
     *from = begin;
+    if (s->part > 0) {
+        *to = begin + (argc - begin) / s->part;
+        return true;
+    }
     *to = s->last < 0 ? argc + s->last + 1 : begin + s->last + 1;
     return begin < argc && *to <= argc;
 }

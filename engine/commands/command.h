@@ -15,9 +15,10 @@
  *                      there: those name keys beyond the declared ones (SORT)
  *   acl     ACL categories beyond those that follow from the flags (read, write, fast, slow, ...)
  *   keys    key specifications, joined by " ; ", each begin:find:flags
- *             begin  @N  at argument N        kw:WORD  after the argument WORD
+ *             begin  @N  at argument N        kw:WORD  after the argument WORD; WORD@N: looked for from argument N on
  *             find   last/step (last 0: this one alone; -1: to the end; 1: this and the next) or
  *                    numkeys or numkeys*step (the argument at begin is the count, keys follow)
+ *                    -1/step/part: of what is there to the end, the first part-th (XREAD: 2)
  *             flags  RO RW OW RM + ACCESS UPDATE INSERT DELETE NOT_KEY INCOMPLETE VARIABLE_FLAGS
  *   args    the grammar as on the command's page: COMMAND DOCS, the console and the docs are made from it
  * Subcommands are rows named "config|get"; their container is a row without handler.
@@ -79,10 +80,11 @@ enum key_find { KEYS_RANGE, KEYS_COUNTED };
 
 struct key_spec {
     enum key_begin begin;
-    int index; /* KEYS_AT_INDEX */
+    int index; /* KEYS_AT_INDEX, and where the search for the word begins */
     char word[16];
     enum key_find find;
     int last, step;
+    int part; /* above 0: the keys are the first part-th of the arguments from their begin on */
     char flags[48]; /* the text, "RW+ACCESS" */
 };
 

@@ -169,7 +169,7 @@ static void reply_begin_search(struct exec *x, const struct key_spec *s)
         reply_text(x->reply, "keyword");
         reply_text(x->reply, s->word);
         reply_text(x->reply, "startfrom");
-        reply_int(x->reply, 1);
+        reply_int(x->reply, s->index);
     } else {
         reply_map(x->reply, 0);
     }
@@ -192,7 +192,7 @@ static void reply_find_keys(struct exec *x, const struct key_spec *s)
     reply_text(x->reply, counted ? "firstkey" : "keystep");
     reply_int(x->reply, counted ? 1 : s->step);
     reply_text(x->reply, counted ? "keystep" : "limit");
-    reply_int(x->reply, counted ? s->step : 0);
+    reply_int(x->reply, counted ? s->step : s->part);
 }
 
 static void reply_key_specs(struct exec *x, const struct command *cmd)

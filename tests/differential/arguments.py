@@ -8,7 +8,8 @@ LEX_KEYS = [b"y0", b"y1", b"y2"]  # one score alone: order by member is undefine
 NOT_LEX_KEYS = [b"ystring", b"ymissing"]
 LIST_KEYS = [b"l%d" % i for i in range(5)] + [b"l:{tag}:1"]
 SET_KEYS = [b"t%d" % i for i in range(6)] + [b"t:{tag}:1"]
-ALL_KEYS = STRING_KEYS + HASH_KEYS + ZSET_KEYS + LIST_KEYS + SET_KEYS + [b"missing", b""]
+STREAM_KEYS = [b"x%d" % i for i in range(4)] + [b"x:{tag}:1"]
+ALL_KEYS = STRING_KEYS + HASH_KEYS + ZSET_KEYS + LIST_KEYS + SET_KEYS + STREAM_KEYS + [b"missing", b""]
 
 INTEGERS = [b"%d" % i for i in (0, 0, 1, 1, 1, 2, 3, 5, 7, 10, -1, -1, -2, -3, -10, 100, 4096)]
 EDGE_INTEGERS = [
@@ -43,6 +44,12 @@ PATTERNS = [
 LEX = [
     b"-", b"+", b"-", b"+", b"[a", b"(a", b"[b", b"(b", b"[m1", b"(m1", b"[m2", b"(m3", b"[", b"(", b"[zz", b"[m\x00", b"", b"a",
     b"--", b"[m12", b"+a", b"(m9",
+]  # fmt: skip
+
+BAD_IDS = [
+    b"", b"-", b"+", b"x", b"1-", b"-1", b"1-x", b"1-2-3", b"1--2", b"01-02", b" 1", b"1 ", b"+1-1", b"18446744073709551615",
+    b"18446744073709551616-0", b"18446744073709551615-18446744073709551615", b"1-18446744073709551615", b"0-0", b"0", b"1-*",
+    b"*-1", b"1-**", b"9" * 127, b"9" * 128, b"(1", b"(", b"1\x00-1", b"1-1\x00", b"9223372036854775808-1", b"99999-1",
 ]  # fmt: skip
 
 FAR_S = 4102444800  # the year 2100
@@ -137,6 +144,37 @@ def many_fields(rng):
     return out
 
 
+def stream_id(rng):
+    """Of entries and near them; those that XADD makes grow by stream_new_id."""
+    return b"%d-%d" % (rng.randrange(60), rng.randrange(4)) if rng.random() < 0.8 else b"%d" % rng.randrange(70)
+
+
+last_ms = 0
+
+
+def new_id(rng):
+    """Above those before for most streams, by a clock of the generator's own that starts again now and then."""
+    global last_ms
+    last_ms = 0 if rng.random() < 0.01 else last_ms + rng.randrange(2)
+    return b"%d-%s" % (last_ms % 64, b"*" if rng.random() < 0.5 else b"%d" % rng.randrange(6))
+
+
+def many_parts(rng):
+    """Fields and values that are often those of the entry before."""
+    names = rng.choice([[b"name", b"age"], [b"name", b"age"], [b"f"], [b"a", b"b", b"c"], [b"%d" % rng.randrange(5)]])
+    return [part for name in names for part in (name, pick(rng, TEXTS) if rng.random() < 0.2 else b"%d" % rng.randrange(300))]
+
+
+def balanced(key, ident):
+    """key ... id ...: as many ids as keys, but for a few."""
+
+    def draw(rng):
+        n = rng.randrange(1, 4)
+        return [key(rng) for _ in range(n)] + [ident(rng) for _ in range(n if rng.random() < 0.97 else n - 1)]
+
+    return draw
+
+
 def junk(rng):
     return pick(rng, pick(rng, JUNK))
 
@@ -171,6 +209,8 @@ string_key = mostly((12, STRING_KEYS), (1, ALL_KEYS))
 hash_key = mostly((12, HASH_KEYS), (1, ALL_KEYS))
 zset_key = mostly((14, ZSET_KEYS), (1, ALL_KEYS))
 set_key = mostly((14, SET_KEYS), (1, ALL_KEYS))
+stream_key = mostly((16, STREAM_KEYS), (1, ALL_KEYS))
+read_id = mostly((6, stream_id), (3, [b"0", b"$", b"0-0"]), (0.3, BAD_IDS), (0.1, [b">"]))
 list_key = mostly((14, LIST_KEYS), (1, ALL_KEYS))
 
 SLOTS = {
@@ -184,6 +224,20 @@ SLOTS = {
     "many_integers": many_integers,
     "many_set_members": many_set_members,
     "counted_sets": counted(set_key),
+    "stream": stream_key,
+    "new_id": mostly((20, new_id), (0.5, BAD_IDS)),
+    "id": mostly((20, stream_id), (0.7, BAD_IDS)),
+    "low_id": mostly((5, [b"-"]), (4, stream_id), (1, lambda rng: b"(" + stream_id(rng)), (0.5, BAD_IDS)),
+    "high_id": mostly((5, [b"+"]), (4, stream_id), (1, lambda rng: b"(" + stream_id(rng)), (0.5, BAD_IDS)),
+    "parts": many_parts,
+    "group": mostly((12, [b"g0", b"g1", b"g2"]), (0.5, TEXTS)),
+    "consumer": mostly((12, [b"alice", b"bob", b"carol"]), (0.5, TEXTS)),
+    "read_streams": balanced(stream_key, read_id),
+    "new_of_streams": balanced(stream_key, lambda rng: b">"),
+    "pending_of_streams": balanced(stream_key, read_id),
+    "max_length": mostly((9, [b"0", b"1", b"3", b"10", b"30", b"60"]), (1, [b"-1", b"abc", b"", b"9223372036854775807", b"~", b"="])),
+    "no_idle": mostly((9, [b"0"]), (3, [b"1000000"]), (1, [b"-1", b"abc", b"", b"9223372036854775808"])),
+    "last_time": mostly((4, [b"0", b"1", b"1000"]), (1, [b"-1", b"abc", b"", b"9223372036854775807", b"-9223372036854775808"])),
     "element": mostly((8, element), (2, INTEGERS), (1, TEXTS), (0.1, [b"w" * 9000, b"v" * 3000])),
     "many_elements": many_elements,
     "counted_lists": counted(list_key),
