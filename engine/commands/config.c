@@ -174,7 +174,7 @@ const struct command_row config_commands[] = {
      "Returns the values of directives."},
     {"config|help", cmd_config_help, 2, "loading,stale", "", "", "5.0.0", "server", "",
      "Shows help about the subcommands."},
-    {"config|resetstat", cmd_config_resetstat, 2, ADMIN, "", "", "2.0.0", "server", "",
+    {"config|resetstat", cmd_config_resetstat, 2, ADMIN ",unlocked", "", "", "2.0.0", "server", "",
      "Sets the statistics to zero."},
     {"config|rewrite", cmd_config_rewrite, 2, ADMIN, "", "", "2.8.0", "server", "",
      "Writes the configuration back to its file."},
