@@ -11,7 +11,8 @@ static struct bytes push_encoding(const struct session *s, struct message *m)
 static void deliver(struct session *s, struct message *m)
 {
     struct conn *c = s->context;
-    if (c->dead || c->closing)
+    bool wanted = m->kind != MESSAGE_MONITOR || s->reply_mode == REPLY_MODE_ON;
+    if (c->dead || c->closing || !wanted)
         return;
     buf_add_bytes(&c->out, push_encoding(s, m));
     conn_mark_dirty(c);

@@ -256,6 +256,20 @@ class Watching(unittest.TestCase):
             self.assertEqual(lines[1]["command"], r'SET a"\n\x00 1')
             self.assertNotIn("s3cret", lines[2]["command"])
 
+    def test_no_lines_while_replies_are_off(self):
+        with doors.another() as (port, *_), socket.create_connection(("127.0.0.1", port), 10) as s:
+            s.sendall(b"MONITOR\r\nCLIENT REPLY OFF\r\n")
+            f = s.makefile("rb")
+            self.assertEqual(f.readline(), b"+OK\r\n")
+            while not client(port).info("commandstats").get("cmdstat_client|reply"):
+                time.sleep(0.01)
+            client(port).get("unseen")
+            s.sendall(b"CLIENT REPLY ON\r\nECHO end\r\n")
+            got = b""
+            while not got.endswith(b"end\r\n"):
+                got += f.readline()
+            self.assertNotIn(b"unseen", got)
+
     def test_reset_ends_monitor(self):
         with doors.another() as (port, *_), socket.create_connection(("127.0.0.1", port)) as s:
             s.settimeout(10)
