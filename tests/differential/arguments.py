@@ -7,9 +7,10 @@ ZSET_KEYS = [b"z%d" % i for i in range(6)] + [b"z:{tag}:1"]
 LEX_KEYS = [b"y0", b"y1", b"y2"]  # one score alone: order by member is undefined where scores differ
 NOT_LEX_KEYS = [b"ystring", b"ymissing"]
 LIST_KEYS = [b"l%d" % i for i in range(5)] + [b"l:{tag}:1"]
+BIT_KEYS = [b"b0", b"b1", b"b2", b"b3"]
 SET_KEYS = [b"t%d" % i for i in range(6)] + [b"t:{tag}:1"]
 STREAM_KEYS = [b"x%d" % i for i in range(4)] + [b"x:{tag}:1"]
-ALL_KEYS = STRING_KEYS + HASH_KEYS + ZSET_KEYS + LIST_KEYS + SET_KEYS + STREAM_KEYS + [b"missing", b""]
+ALL_KEYS = STRING_KEYS + HASH_KEYS + ZSET_KEYS + LIST_KEYS + SET_KEYS + STREAM_KEYS + BIT_KEYS + [b"missing", b""]
 
 INTEGERS = [b"%d" % i for i in (0, 0, 1, 1, 1, 2, 3, 5, 7, 10, -1, -1, -2, -3, -10, 100, 4096)]
 EDGE_INTEGERS = [
@@ -241,6 +242,14 @@ SLOTS = {
     "element": mostly((8, element), (2, INTEGERS), (1, TEXTS), (0.1, [b"w" * 9000, b"v" * 3000])),
     "many_elements": many_elements,
     "counted_lists": counted(list_key),
+    "bits": mostly((14, BIT_KEYS), (1, ALL_KEYS)),
+    "bit_offset": mostly((9, between(0, 130)), (1, [b"0", b"7", b"8", b"1000", b"5000"]), (0.5, [b"-1", b"abc", b"4294967296", b"",
+        b"9223372036854775807", b"1.5"])),  # fmt: skip
+    "bit_place": mostly((9, between(0, 80)), (2, [b"#0", b"#1", b"#3", b"#7"]), (0.4, [b"-1", b"#", b"#-1", b"x", b"#x", b"4294967296",
+        b"9223372036854775807"])),  # fmt: skip
+    "bit_type": mostly((9, [b"u1", b"u2", b"u8", b"u16", b"u32", b"u63", b"i1", b"i2", b"i5", b"i8", b"i32", b"i63", b"i64"]), (0.3, [b"u64",
+        b"i65", b"u0", b"i0", b"x8", b"u", b"", b"8", b"U8", b"u08", b"u-1"])),  # fmt: skip
+    "bit_value": mostly((6, INTEGERS), (3, between(-300, 300)), (3, [n for n in EDGE_INTEGERS if not n.startswith(b"-922337")]), (0.3, NOT_INTEGERS)),
     "sort_element": mostly((9, between(0, 12)), (1, [b"1.5", b"-3", b"2e2"]), (0.1, [b"x", b"", b"1x"])),
     "sort_word": between_keys(b"e", 9),
     "sort_number": mostly((9, FLOATS), (0.3, [b"abc", b"1x", b"", b"inf", b" 7"])),

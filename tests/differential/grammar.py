@@ -149,6 +149,8 @@ def dangerous(argv):
             return True
     if name in BLOCKING or name == b"SPOP":  # one taken at random parts the two sides
         return True
+    if name in (b"SETBIT", b"BITFIELD") and any(re.fullmatch(rb"#?\d{7,}", arg) for arg in argv[2:]):
+        return True
     if len(argv) < 3:
         return False
     if name == b"CLIENT":

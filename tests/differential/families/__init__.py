@@ -1,6 +1,6 @@
 """The generator families: one module each, grammar lines and nothing else, and their shares of the run."""
 
-from families import connection, hashes, keys, lists, sets, sorts, streams, strings, zsets
+from families import bits, connection, hashes, keys, lists, sets, sorts, streams, strings, zsets
 from grammar import Family, mixed
 
 ONE = [
@@ -12,6 +12,7 @@ ONE = [
     (Family("set", sets.GRAMMAR), 20),
     (Family("sort", sorts.GRAMMAR), 8),
     (Family("stream", streams.GRAMMAR), 24),
+    (Family("bitmap", bits.GRAMMAR), 12),
 ]
 ALL = ONE + [
     (mixed("mixed", [family for family, _ in ONE]), 9),
