@@ -129,7 +129,7 @@ static int64_t value_of(const struct op *op, uint64_t bits)
 
 /* One write; false where it fails by OVERFLOW FAIL. *reply is what it answers. A value for an unsigned field that is
  * negative counts as a large one, as in Redis. */
-static bool write_one(const struct op *op, char *data, size_t len, int64_t *reply)
+static bool write_one(const struct op *op, char *data, size_t len, int64_t *reply, bool *changed)
 {
     uint64_t old = bits_read(bytes_of(data, len), op->at, op->width), fresh;
     __int128 given =
@@ -137,6 +137,7 @@ static bool write_one(const struct op *op, char *data, size_t len, int64_t *repl
     if (!add_within(op, op->kind == INCRBY ? (__int128)value_of(op, old) : 0, given, &fresh))
         return false;
     bits_write(data, op->at, op->width, fresh);
+    *changed |= fresh != old;
     *reply = value_of(op, op->kind == INCRBY ? fresh : old);
     return true;
 }
@@ -167,9 +168,8 @@ static void run_writes(struct exec *x, const struct op *ops, int n, uint64_t end
         if (ops[i].kind == GET) {
             reply_int(x->reply,
                       value_of(&ops[i], bits_read(bytes_of(data, len), ops[i].at, ops[i].width)));
-        } else if (write_one(&ops[i], data, len, &v)) {
+        } else if (write_one(&ops[i], data, len, &v, &changed)) {
             reply_int(x->reply, v);
-            changed = true;
         } else {
             reply_null(x->reply);
         }

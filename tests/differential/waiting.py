@@ -157,9 +157,9 @@ def known_names(ports):
 
 
 def tried_again(at, ours):
-    """Since 7.2 a served command runs again as a whole, so it stumbles over an earlier key of another type; 7.0 took the
-    key that had changed. The states differ from there on."""
-    return any(i != at and reply[0] == "-" and reply[1].startswith(b"WRONGTYPE") for i, reply in ours.items())
+    """Since 7.2 a served command runs again as a whole, so it stumbles over an earlier key of another type, or a
+    group that is gone; 7.0 took the key that had changed. The states differ from there on."""
+    return any(i != at and reply[0] == "-" and reply[1].startswith((b"WRONGTYPE", b"NOGROUP")) for i, reply in ours.items())
 
 
 def served_by_overwriting(argv, ours, theirs):
