@@ -23,6 +23,8 @@ enum rdb_type rdb_type_of(const struct entry *e)
         return rdb_type_of_zset(entry_object(e));
     case TYPE_HASH:
         return rdb_type_of_hash(entry_object(e));
+    case TYPE_STREAM:
+        return RDB_STREAM_2;
     default:
         return RDB_STRING;
     }
@@ -60,6 +62,9 @@ void rdb_write_value(struct rdb_writer *w, const struct entry *e, uint64_t now_m
     case TYPE_HASH:
         rdb_write_hash(w, entry_object(e), now_ms);
         return;
+    case TYPE_STREAM:
+        rdb_write_stream(w, entry_object(e));
+        return;
     default:
         write_text(w, e);
     }
@@ -94,6 +99,10 @@ static enum value_type value_type_of(unsigned rdb_type)
     case RDB_HASH_METADATA:
     case RDB_HASH_LISTPACK_EX:
         return TYPE_HASH;
+    case RDB_STREAM:
+    case RDB_STREAM_2:
+    case RDB_STREAM_3:
+        return TYPE_STREAM;
     default:
         return TYPE_COUNT;
     }
@@ -129,6 +138,9 @@ bool rdb_read_value(struct rdb_reader *r, unsigned rdb_type, const struct rdb_se
         break;
     case TYPE_HASH:
         v->object = rdb_read_hash(r, rdb_type, settings);
+        break;
+    case TYPE_STREAM:
+        v->object = rdb_read_stream(r, rdb_type);
         break;
     default:
         break;

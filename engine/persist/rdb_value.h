@@ -74,4 +74,9 @@ void rdb_write_list(struct rdb_writer *w, const struct list *l);
 struct list *rdb_read_list(struct rdb_reader *r, unsigned rdb_type,
                            const struct rdb_settings *settings);
 
+struct stream;
+void rdb_write_stream(struct rdb_writer *w, const struct stream *s);
+/* It may be empty. */
+struct stream *rdb_read_stream(struct rdb_reader *r, unsigned rdb_type);
+
 #endif

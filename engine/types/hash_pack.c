@@ -117,6 +117,7 @@ static void move(struct hash *h, uint8_t *at, struct bytes value, uint64_t expir
     buf_init(&copy);
     hash_pack_read(h, at, &item);
     size_t n = item.field.n;
+    buf_reserve(&copy, n + value.n + 1); /* never NULL, also where both are empty */
     buf_add_bytes(&copy, item.field);
     buf_add_bytes(&copy, value);
     hash_pack_remove(h, at);

@@ -6,6 +6,7 @@
 #include "tests/fuzz/input.h"
 #include "types/list.h"
 #include "types/registry.h"
+#include "types/stream_group.h"
 
 #define NOW_MS 1000000u
 
@@ -24,6 +25,9 @@ static void check(const struct rdb_value *v)
         break;
     case TYPE_LIST:
         list_check(v->object);
+        break;
+    case TYPE_STREAM:
+        stream_check(v->object);
         break;
     default:
         break;

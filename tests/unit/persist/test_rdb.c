@@ -12,6 +12,7 @@
 #include "tests/unit/suites.h"
 #include "types/list.h"
 #include "types/registry.h"
+#include "types/stream_group.h"
 
 #define NOW_MS 1000000u
 
@@ -195,6 +196,8 @@ static void check_value(const struct rdb_value *v)
         set_check(v->object);
     if (v->type == TYPE_LIST)
         list_check(v->object);
+    if (v->type == TYPE_STREAM)
+        stream_check(v->object);
 }
 
 static void same_value(const struct entry *e, const struct rdb_value *v)
