@@ -124,9 +124,8 @@ bool stream_load_block(struct stream *s, struct id id, uint8_t *block)
     bool there = stream_block_first(block, id, &e);
     if (live == 0 || !there || id_cmp(e.id, id) != 0)
         return false;
-    for (bool first = s->nodes.n == 0; there;
-         there = stream_block_next(block, id, &e), first = false) {
-        if (!first && id_cmp(e.id, last) <= 0)
+    for (; there; there = stream_block_next(block, id, &e)) {
+        if (id_cmp(e.id, last) <= 0) /* 0-0 is no entry's id */
             return false;
         last = e.id;
     }

@@ -112,7 +112,23 @@ def read(client, key):
         return client.smembers(key)
     if kind == b"zset":
         return client.zrange(key, 0, -1, withscores=True)
+    if kind == b"stream":
+        return read_stream(client, key)
     return kind
+
+
+def read_stream(client, key):
+    """All that can be asked about a stream, without times."""
+    about = client.xinfo_stream(key)
+    parts = [client.xrange(key), [about[k] for k in ("length", "last-generated-id", "max-deleted-entry-id",
+                                                      "entries-added", "recorded-first-entry-id", "groups")]]
+    for group in client.xinfo_groups(key):
+        parts.append(sorted(group.items()))
+        for consumer in client.xinfo_consumers(key, group["name"]):
+            parts.append((consumer["name"], consumer["pending"]))
+        for p in client.xpending_range(key, group["name"], "-", "+", 10000):
+            parts.append((p["message_id"], p["consumer"], p["times_delivered"]))
+    return parts
 
 
 def error_of(client, *words):
@@ -179,8 +195,26 @@ class Dump(unittest.TestCase):
                 c.zadd("zset:%d" % n, {w: i / 4 - 10 for i, w in enumerate(words[:n])})
             c.rpush("list:big", b"e" * 20000, b"small", b"e" * 9000)
             c.sadd("ints:many", *range(2000))
+            self.fill_streams(c)
             c.zadd("zset:ends", {"a": "inf", "b": "-inf", "c": 1e300, "d": 0.1, "e": -0.0, "f": 1 << 52})
         return sorted(self.redis.keys())
+
+    def fill_streams(self, c):
+        for n in 1, 90, 400:
+            key = "stream:%d" % n
+            for i in range(n):
+                fields = {"f": i, "g": "x" * (i % 50)} if i % 7 else {"other%d" % i: "", "binary": b"\0\xff"}
+                c.xadd(key, fields, id="%d-%d" % (1000 + i // 3, i % 3))
+            c.xgroup_create(key, "all", "0")
+            c.xgroup_create(key, "none", "$")
+            for consumer in "one", "two":
+                c.xgroup_createconsumer(key, "all", consumer)
+                c.xreadgroup("all", consumer, {key: ">"}, count=n // 3 + 1)
+                c.xgroup_createconsumer(key, "none", consumer)
+            c.xack(key, "all", "1000-0", "1001-1")
+            c.xdel(key, "1000-1", "1002-2")
+        c.xadd("stream:empty", {"a": 1}, id="5-5")
+        c.xdel("stream:empty", "5-5")
 
     def test_both_ways(self):
         keys = self.fill()
@@ -209,6 +243,36 @@ class Dump(unittest.TestCase):
             for c in self.redis, self.atrium:
                 c.restore(name, 0, payload)
             self.assertEqual(read(self.atrium, name), read(self.redis, name), name)
+
+    def test_streams_of_other_versions(self):
+        """Redis 5 wrote no counters, 7.2 writes a time more a consumer."""
+        body, block = None, self.redis_stream_block()
+        head = b"\x0f" + length(1) + string(struct.pack(">QQ", 7, 1)) + string(block) + length(2) + length(7) + length(2)
+        pending = length(1) + struct.pack(">QQ", 7, 1) + struct.pack("<Q", 1234) + length(3)
+        seen = struct.pack("<Q", int(time.time() * 1000) - 5000)
+        group = string(b"g") + length(7) + length(1)
+        owner = string(b"c") + seen
+        body = head + length(1) + group + pending + length(1) + owner + length(1) + struct.pack(">QQ", 7, 1)
+        for c in self.redis, self.atrium:
+            c.restore("s", 0, envelope(body, 9))
+        self.assertEqual(read(self.atrium, "s"), read(self.redis, "s"))
+        head = b"\x15" + head[1:] + length(7) + length(1) + length(0) + length(0) + length(5)
+        group += length(1)
+        owner += struct.pack("<q", -1)
+        body = head + length(1) + group + pending + length(1) + owner + length(1) + struct.pack(">QQ", 7, 1)
+        self.atrium.restore("s", 0, envelope(body, 11), replace=True)
+        self.assertEqual(self.atrium.xinfo_stream("s")["entries-added"], 5)
+        self.assertEqual(self.atrium.xpending("s", "g")["pending"], 1)
+
+    def redis_stream_block(self):
+        """The listpack of two entries, cut out of a payload."""
+        self.redis.config_set("rdbcompression", "no")
+        self.redis.xadd("block", {"f": "v"}, id="7-1")
+        self.redis.xadd("block", {"f": "w"}, id="7-2")
+        payload = self.redis.dump("block")
+        self.redis.config_set("rdbcompression", "yes")
+        self.assertEqual(payload[1:3], b"\1\x10")
+        return payload[20:20 + payload[19]]
 
     def test_newer_encodings(self):
         """Redis 7.2's set listpack, 7.4's hashes with deadlines: there is no 7.4 here to compare with."""

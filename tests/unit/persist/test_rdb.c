@@ -114,6 +114,34 @@ static struct list *random_list(unsigned n)
     return l;
 }
 
+/* Entries with the same and with other fields, some deleted; groups that have read some and acknowledged few. */
+static struct stream *random_stream(unsigned n)
+{
+    struct stream *s = stream_new();
+    struct id id = {1, 0};
+    char a[512], b[512];
+    for (unsigned i = 0; i < n; i++) {
+        struct bytes parts[] = {text_of(i % 3, a), text_of(i, b), BYTES("same"), BYTES("")};
+        id.ms += rng_below(2);
+        id.seq = id.ms == s->last_id.ms ? id.seq + 1 : rng_below(5);
+        stream_append(s, id, parts, 1 + rng_below(8) / 7, (struct stream_limits){4096, 20});
+        if (rng_below(5) == 0)
+            stream_delete(s, id);
+    }
+    for (unsigned g = 0; g < rng_below(4); g++) {
+        struct stream_group *group = stream_group_create(
+            s, bytes_of(a, (size_t)sprintf(a, "group:%u", g)), id, STREAM_UNKNOWN);
+        for (unsigned i = 0; i < rng_below(30); i++) {
+            struct bytes name = bytes_of(a, (size_t)sprintf(a, "c%d", (int)rng_below(5)));
+            struct stream_consumer *c = stream_consumer_find(group, name);
+            c = c ? c : stream_consumer_create(group, name, (int64_t)i);
+            struct id at = {rng_below(20), i};
+            stream_nack_add(group, c, at, (int64_t)rng_below(1000), i);
+        }
+    }
+    return s;
+}
+
 static struct entry *random_entry(enum value_type type)
 {
     unsigned n = 1 + (unsigned)rng_below(rng_below(2) ? 20 : 400);
@@ -128,6 +156,8 @@ static struct entry *random_entry(enum value_type type)
         return entry_new_object(key, type, random_set(n), 0);
     case TYPE_LIST:
         return entry_new_object(key, type, random_list(n), 0);
+    case TYPE_STREAM:
+        return entry_new_object(key, type, random_stream(n), 0);
     default:
         return entry_new_string(key, text_of(n, text), 0);
     }
@@ -186,6 +216,20 @@ static void same_list(const struct list *a, const struct list *b)
             ck_abort_msg("element %zu differs", i);
 }
 
+/* What is written of both is the same. */
+static void same_stream(const struct stream *a, const struct stream *b)
+{
+    struct rdb_writer wa = {.flush = NULL}, wb = {.flush = NULL};
+    stream_check(b);
+    ck_assert_uint_eq(a->length, b->length);
+    ck_assert_uint_eq(a->groups.n, b->groups.n);
+    rdb_write_stream(&wa, a);
+    rdb_write_stream(&wb, b);
+    ck_assert(bytes_eq(buf_bytes(&wa.out), buf_bytes(&wb.out)));
+    buf_release(&wa.out);
+    buf_release(&wb.out);
+}
+
 static void check_value(const struct rdb_value *v)
 {
     if (v->type == TYPE_HASH && v->object)
@@ -217,10 +261,16 @@ static void same_value(const struct entry *e, const struct rdb_value *v)
     case TYPE_LIST:
         same_list(entry_object(e), v->object);
         return;
+    case TYPE_STREAM:
+        same_stream(entry_object(e), v->object);
+        return;
     default:
         ck_assert(bytes_eq(entry_string(e, scratch), v->text.s));
     }
 }
+
+static const enum value_type types[] = {TYPE_STRING, TYPE_HASH, TYPE_ZSET,
+                                        TYPE_SET,    TYPE_LIST, TYPE_STREAM};
 
 /* Reads from a block of exactly the bytes, so that the sanitizer sees a read past them. */
 static bool read_exact(struct bytes body, struct rdb_value *v, uint8_t **block)
@@ -278,7 +328,6 @@ static void there_and_back(enum value_type type)
 
 START_TEST(round_trips)
 {
-    static const enum value_type types[] = {TYPE_STRING, TYPE_HASH, TYPE_ZSET, TYPE_SET, TYPE_LIST};
     types_register();
     rng_seed((uint64_t)_i + 1);
     for (unsigned i = 0; i < UNIT_STEPS(500); i++)
@@ -288,9 +337,8 @@ END_TEST
 
 START_TEST(cut_everywhere)
 {
-    static const enum value_type types[] = {TYPE_STRING, TYPE_HASH, TYPE_ZSET, TYPE_SET, TYPE_LIST};
     types_register();
-    for (unsigned i = 0; i < 5; i++) {
+    for (unsigned i = 0; i < 6; i++) {
         struct entry *e = random_entry(types[i]);
         struct buf dump = {0};
         struct rdb_value v;
@@ -379,7 +427,7 @@ Suite *suite_rdb(void)
     tcase_set_timeout(t, 60);
     tcase_add_test(t, checksum);
     tcase_add_test(t, lengths);
-    tcase_add_loop_test(t, round_trips, 0, 5);
+    tcase_add_loop_test(t, round_trips, 0, 6);
     tcase_add_test(t, cut_everywhere);
     tcase_add_test(t, large_claims);
     tcase_add_test(t, old_packs);
