@@ -24,10 +24,20 @@ static const struct command *find_command(struct request *r)
     return c;
 }
 
-static bool is_allowed(const struct command *c, bool in_transaction)
+/* May the command wait? XREAD and XREADGROUP do where they say so before their streams. */
+static bool may_wait(const struct request *r, const struct command *c)
 {
-    uint32_t refused = in_transaction ? CMD_STATEFUL : CMD_STATEFUL | CMD_BLOCKING;
-    return !c || !(c->flags & refused);
+    if (!(c->flags & CMD_BLOCKING) || strncmp(c->row->name, "xread", 5) != 0)
+        return c->flags & CMD_BLOCKING;
+    for (int i = 1; i < r->argc && !bytes_is(r->argv[i], "STREAMS"); i++)
+        if (bytes_is(r->argv[i], "BLOCK"))
+            return true;
+    return false;
+}
+
+static bool is_allowed(const struct request *r, const struct command *c, bool in_transaction)
+{
+    return !c || !(c->flags & CMD_STATEFUL || (!in_transaction && may_wait(r, c)));
 }
 
 bool commands_take(struct request *r, const cJSON *array, bool in_transaction)
@@ -46,7 +56,7 @@ bool commands_take(struct request *r, const cJSON *array, bool in_transaction)
         call_arg(r, arg);
     }
     const struct command *c = find_command(r);
-    if (is_allowed(c, in_transaction))
+    if (is_allowed(r, c, in_transaction))
         return true;
     problem(r, "command-not-allowed", "%s has no meaning in a single request", c->row->name);
     return false;

@@ -8,6 +8,14 @@ struct group_args {
     int64_t entries_read;
 };
 
+static bool bad_arguments(struct exec *x)
+{
+    reply_errorf(x->reply, ERROR_GENERIC,
+                 "unknown subcommand or wrong number of arguments for '%.*s'. Try XGROUP HELP.",
+                 (int)x->argv[1].n, x->argv[1].p);
+    return false;
+}
+
 /* Options of CREATE and SETID from argument 5 on. */
 static bool parse_group_options(struct exec *x, bool create, struct group_args *a)
 {
@@ -24,11 +32,7 @@ static bool parse_group_options(struct exec *x, bool create, struct group_args *
                 return false;
             }
         } else {
-            reply_errorf(
-                x->reply, ERROR_GENERIC,
-                "unknown subcommand or wrong number of arguments for '%.*s'. Try XGROUP HELP.",
-                (int)x->argv[1].n, x->argv[1].p);
-            return false;
+            return bad_arguments(x);
         }
     }
     return true;
@@ -74,7 +78,8 @@ static void cmd_xgroup_create(struct exec *x)
     struct stream *s;
     struct id id;
     if (!parse_group_options(x, true, &a) ||
-        !(a.make ? stream_write(x, 0, &s) : open_stream(x, &s)) || !parse_position(x, s, &id))
+        !(a.make ? stream_write(x, 0, &s) : open_stream(x, &s)) ||
+        (x->argc > 8 && !bad_arguments(x)) || !parse_position(x, s, &id))
         return;
     if (s && stream_group_find(s, x->argv[3])) {
         reply_error(x->reply, ERROR_BUSYGROUP);
@@ -93,7 +98,8 @@ static void cmd_xgroup_setid(struct exec *x)
     struct stream *s;
     struct stream_group *g;
     struct id id;
-    if (!parse_group_options(x, false, &a) || !open_group(x, &s, &g) || !parse_position(x, s, &id))
+    if (!parse_group_options(x, false, &a) || !open_group(x, &s, &g) ||
+        (x->argc > 7 && !bad_arguments(x)) || !parse_position(x, s, &id))
         return;
     stream_group_set(g, id, a.entries_read);
     exec_changed(x, 0, EVENT_STREAM, "xgroup-setid");

@@ -228,6 +228,7 @@ SLOTS = {
     "stream": stream_key,
     "new_id": mostly((20, new_id), (0.5, BAD_IDS)),
     "id": mostly((20, stream_id), (0.7, BAD_IDS)),
+    "late_id": mostly((10, lambda rng: b"%d-1" % rng.randrange(70, 80)), (1, [b"x", b"", b"1-x", b"-"])),
     "low_id": mostly((5, [b"-"]), (4, stream_id), (1, lambda rng: b"(" + stream_id(rng)), (0.5, BAD_IDS)),
     "high_id": mostly((5, [b"+"]), (4, stream_id), (1, lambda rng: b"(" + stream_id(rng)), (0.5, BAD_IDS)),
     "parts": many_parts,

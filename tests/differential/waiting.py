@@ -168,6 +168,14 @@ def served_by_overwriting(argv, ours, theirs):
     return bool(more) and argv[0] in (b"ZUNIONSTORE", b"SORT") and all(ours[i] == reply for i, reply in theirs.items())
 
 
+def lost_stream(ours, theirs):
+    """Since 7.2 XREADGROUP runs again where its stream goes, and says what it says of a missing one; 7.0 has a word of its
+    own."""
+    different = [i for i in set(ours) | set(theirs) if ours.get(i) != theirs.get(i)]
+    return all(theirs.get(i, ("", b""))[1].startswith(b"UNBLOCKED") and ours.get(i, ("", b""))[1].startswith((b"NOGROUP", b"WRONGTYPE"))
+               for i in different)  # fmt: skip
+
+
 def epoch(ports, protocol, rng, steps, known, report):
     """Up to that many steps from empty databases; how many were taken."""
     sides = [Side(port, protocol) for port in ports]
@@ -183,6 +191,9 @@ def epoch(ports, protocol, rng, steps, known, report):
             at = rng.choice(free)
             history.append("%d> %s" % (at, resp.line(argv)))
             ours, theirs = (side.step(at, argv) for side in sides)
+            if ours != theirs and lost_stream(ours, theirs):
+                report.passed += 1
+                continue
             if ours != theirs and (tried_again(at, ours) or served_by_overwriting(argv, ours, theirs)):
                 return step + 1
             if ours != theirs:

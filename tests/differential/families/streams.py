@@ -16,7 +16,7 @@ GRAMMAR = """
 1.5 XTRIM stream (MAXLEN | MINID) [(= | ~)] max_length [LIMIT count]
 0.5 XTRIM stream MINID [(= | ~)] id [LIMIT count]
 0.2 XTRIM stream LIMIT count MAXLEN '~' max_length
-1 XSETID stream id [ENTRIESADDED count] [MAXDELETEDID id]
+0.3 XSETID stream late_id [ENTRIESADDED count] [MAXDELETEDID id]
 4 XREAD [COUNT count] STREAMS read_streams
 0.5 XREAD COUNT count [BLOCK '1'] STREAMS read_streams
 0.3 XREAD BLOCK bad_timeout STREAMS read_streams
