@@ -31,10 +31,11 @@ static void put_field(struct request *r, struct json_writer *w, const char *name
 /* Where a value that is no string is read and changed. */
 static void put_href(struct request *r, struct json_writer *w, struct bytes type)
 {
-    const char *collection = bytes_eq(type, BYTES("hash"))   ? "/v1/hashes/"
-                             : bytes_eq(type, BYTES("set"))  ? "/v1/sets/"
-                             : bytes_eq(type, BYTES("zset")) ? "/v1/leaderboards/"
-                                                             : NULL;
+    const char *collection = bytes_eq(type, BYTES("hash"))     ? "/v1/hashes/"
+                             : bytes_eq(type, BYTES("set"))    ? "/v1/sets/"
+                             : bytes_eq(type, BYTES("zset"))   ? "/v1/leaderboards/"
+                             : bytes_eq(type, BYTES("stream")) ? "/v1/streams/"
+                                                               : NULL;
     json_key(w, "href");
     if (collection)
         json_put_text(w, target_join(&r->arena, collection, r->params[0]));

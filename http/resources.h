@@ -14,6 +14,8 @@
     X(hash_fields_routes)                                                                          \
     X(lists_routes)                                                                                \
     X(sets_routes)                                                                                 \
+    X(streams_routes)                                                                              \
+    X(stream_groups_routes)                                                                        \
     X(leaderboards_routes)                                                                         \
     X(leaderboard_members_routes)                                                                  \
     X(commands_routes)                                                                             \

@@ -172,8 +172,11 @@ def lost_stream(ours, theirs):
     """Since 7.2 XREADGROUP runs again where its stream goes, and says what it says of a missing one; 7.0 has a word of its
     own."""
     different = [i for i in set(ours) | set(theirs) if ours.get(i) != theirs.get(i)]
-    return all(theirs.get(i, ("", b""))[1].startswith(b"UNBLOCKED") and ours.get(i, ("", b""))[1].startswith((b"NOGROUP", b"WRONGTYPE"))
-               for i in different)  # fmt: skip
+    return all(begins(theirs.get(i), b"UNBLOCKED") and begins(ours.get(i), (b"NOGROUP", b"WRONGTYPE")) for i in different)
+
+
+def begins(reply, words):
+    return reply is not None and reply[0] == "-" and reply[1].startswith(words)
 
 
 def epoch(ports, protocol, rng, steps, known, report):
