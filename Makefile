@@ -56,7 +56,7 @@ $(BUILD)/linear: $(patsubst %.c,$(BUILD)/%.o,$(LINEAR_SRC)) $(OBJ)
 $(BUILD)/bench_%: $(BUILD)/tests/bench/%.o
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 
-$(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(OBJ)
+$(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/served.o $(OBJ)
 	$(CC) $(CFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
 
 # What http/pages.c takes into the program.
@@ -138,4 +138,4 @@ clean:
 	rm -rf $(BUILD)
 
 .PHONY: all run unit test test-setup fuzz fuzz-targets bench lint format install clean
--include $(patsubst %.c,$(BUILD)/%.d,atrium.c $(ENGINE_SRC) $(DOOR_SRC) $(UNIT_SRC) $(FUZZ_SRC) $(LINEAR_SRC))
+-include $(patsubst %.c,$(BUILD)/%.d,atrium.c $(ENGINE_SRC) $(DOOR_SRC) $(UNIT_SRC) $(FUZZ_SRC) tests/fuzz/served.c $(LINEAR_SRC))

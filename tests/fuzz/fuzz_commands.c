@@ -4,34 +4,19 @@
  *
  * Input: commands; each is two bytes for the command and then what draw() takes for its arguments.
  * The highest bit of the two asks in RESP3. One byte in sixteen breaks the grammar. */
-#include <sched.h>
-
 #include "commands/grammar.h"
-#include "engine.h"
-#include "internal.h"
 #include "tests/fuzz/input.h"
-#include "types/hash.h"
-#include "types/list.h"
-#include "types/set.h"
-#include "types/zset.h"
+#include "tests/fuzz/served.h"
 
 #define COMMANDS_MAX  60
 #define ARGUMENTS_MAX 64
 
-/* ---- the engine ------------------------------------------------------------------------------ */
+/* ---- which commands ------------------------------------------------------------------------------ */
 
-static struct engine *engine;
 static struct session *sessions[2]; /* RESP and memcached */
 static const struct command **commands;
 static struct argument **grammars;
 static uint32_t ncommands;
-
-static void ignore_close(struct session *s)
-{
-    (void)s;
-}
-
-static const struct session_ops session_ops = {.close = ignore_close};
 
 /* What ends the program, changes its files or its connection, waits for the wall clock, or only
  * says at length what is always the same. */
@@ -56,28 +41,13 @@ static bool is_wanted(const struct command *c)
            (transaction || !(c->flags & CMD_STATEFUL));
 }
 
-static void set(struct config *c, const char *name, const char *value)
-{
-    struct buf error;
-    buf_init(&error);
-    MUST(config_set(c, bytes_str(name), bytes_str(value), false, &error));
-    buf_release(&error);
-}
-
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc;
     (void)argv;
-    hash_seed(1);
-    struct config *config = config_new();
-    set(config, "proto-max-bulk-len", "1mb");
-    set(config, "loglevel", "nothing");
-    set(config, "notify-keyspace-events", "AKE");
-    engine = engine_open(config);
-    enum door doors[] = {DOOR_RESP, DOOR_MEMCACHED};
-    for (int i = 0; i < 2; i++)
-        sessions[i] = session_new(engine, doors[i], &session_ops, NULL, NULL, "fuzz", "fuzz");
+    sessions[0] = served_session(DOOR_RESP);
+    sessions[1] = served_session(DOOR_MEMCACHED);
     commands = mem_calloc(command_count() * sizeof(struct command *));
     grammars = mem_calloc(command_count() * sizeof(struct argument *));
     for (uint32_t i = 0; i < command_count(); i++) {
@@ -260,101 +230,6 @@ static void add_name(struct call *c, const struct command *cmd)
     add(c, name);
 }
 
-/* ---- answers --------------------------------------------------------------------------------- */
-
-/* The end of the RESP value at `at`; aborts where it has none before `end`. */
-static const char *value_end(const char *at, const char *end, unsigned depth)
-{
-    const char *line = at < end ? memchr(at, '\n', (size_t)(end - at)) : NULL;
-    MUST(line && line > at + 1 && line[-1] == '\r' && depth < 20);
-    int64_t n = 0;
-    char kind = *at;
-    bool counted = strchr("$=*~>%:", kind);
-    if (counted)
-        MUST(num_parse_int(bytes_of(at + 1, (size_t)(line - 1 - (at + 1))), &n) &&
-             (kind == ':' || n >= -1));
-    else
-        MUST(strchr("+-_,#(", kind));
-    at = line + 1;
-    if (kind == '$' || kind == '=') {
-        MUST(end - at >= (n < 0 ? 0 : n + 2));
-        return n < 0 ? at : at + n + 2;
-    }
-    if (strchr("*~>%", kind)) {
-        for (int64_t i = kind == '%' ? 2 * n : n; i > 0; i--)
-            at = value_end(at, end, depth + 1);
-    }
-    return at;
-}
-
-static void check_answer(struct bytes out)
-{
-    const char *end = out.p + out.n;
-    MUST(value_end(out.p, end, 0) == end);
-}
-
-/* ---- the keyspace afterwards ----------------------------------------------------------------- */
-
-static void check_entry(struct entry *e, void *ctx)
-{
-    (void)ctx;
-    switch ((enum value_type)e->type) {
-    case TYPE_HASH:
-        hash_check(entry_object(e));
-        break;
-    case TYPE_ZSET:
-        zset_check(entry_object(e));
-        break;
-    case TYPE_LIST:
-        list_check(entry_object(e));
-        break;
-    case TYPE_SET:
-        set_check(entry_object(e));
-        break;
-    default:
-        break;
-    }
-    if (e->type != TYPE_STRING && e->type != TYPE_STREAM)
-        MUST(type_ops[e->type]->length(entry_object(e)) > 0);
-}
-
-static void check_keyspace(void)
-{
-    uint64_t cursor = 0;
-    do
-        cursor = keyspace_scan(engine->ks, 0, cursor, 1000, clock_wall_ms(), check_entry, NULL);
-    while (cursor);
-}
-
-static void run(struct call *c, struct session *s, struct buf *out)
-{
-    struct resp_reply reply;
-    buf_clear(out);
-    resp_reply_init(&reply, out, s->resp);
-    MUST(engine_execute(s, c->argv, c->argc, &reply.base) == ENGINE_DONE);
-    check_answer(buf_bytes(out));
-}
-
-static void run_words(struct session *s, const char *word, const char *option, struct buf *out)
-{
-    struct call c = {.argc = 0};
-    add(&c, bytes_str(word));
-    if (option)
-        add(&c, bytes_str(option));
-    run(&c, s, out);
-}
-
-/* Nothing is left to free: an entry holds its object's address where the leak checker does not
- * look, at an odd place, so what waits for the reclaimer would be taken for lost. */
-static void clear(struct buf *out)
-{
-    run_words(sessions[0], "DISCARD", NULL, out);
-    run_words(sessions[0], "UNWATCH", NULL, out);
-    run_words(sessions[0], "FLUSHALL", "SYNC", out);
-    while (keyspace_stats(engine->ks).reclaim_pending)
-        sched_yield();
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct input in = {data, size};
@@ -369,10 +244,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         add_name(&c, cmd);
         draw(&c, grammars[which % ncommands], &in);
         s->resp = which & 0x8000 ? 3 : 2;
-        run(&c, s, &out);
+        served_run(s, c.argv, c.argc, &out);
     }
-    check_keyspace();
-    clear(&out);
+    served_check();
+    served_clear(sessions[0], &out);
     buf_release(&out);
     return 0;
 }
