@@ -78,16 +78,22 @@ static bool select_db(struct request *r)
     int64_t db = 0;
     if (!request_query_int(r, "db", 0, 15, &db))
         return false;
-    request_session(r)->db = (uint8_t)db;
+    r->db = (uint8_t)db;
     return true;
 }
 
-bool auth_check(struct request *r)
+void auth_enter(struct request *r)
 {
     struct session *s = request_session(r);
     s->resp = 3;
     s->no_evict = s->no_touch = false;
     s->reply_mode = REPLY_MODE_ON;
-    s->authenticated = config_is_empty(engine_config(r->worker->engine), CONFIG_REQUIREPASS);
-    return check_origin(r) && (s->authenticated || authenticate(r)) && select_db(r);
+    s->authenticated = true;
+    s->db = r->db;
+}
+
+bool auth_check(struct request *r)
+{
+    bool open = config_is_empty(engine_config(r->worker->engine), CONFIG_REQUIREPASS);
+    return check_origin(r) && (open || authenticate(r)) && select_db(r);
 }

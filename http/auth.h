@@ -9,7 +9,9 @@
 
 #include "http/request.h"
 
-/* Sets the session up for this request. False: 401 or 403 has been answered. */
+/* May it ask, and of which database? False: 401 or 403 has been answered. */
 bool auth_check(struct request *r);
+/* After that, whenever the worker turns to this request: its session is this request's. */
+void auth_enter(struct request *r);
 
 #endif

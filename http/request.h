@@ -50,6 +50,7 @@ struct request {
     struct bytes params[ROUTE_PARAMS_MAX]; /* the route's {names}, decoded, in order */
     char id[REQUEST_ID_MAX + 1];           /* X-Request-Id */
     bool begun, body_too_large;
+    uint8_t db; /* of its commands */
 
     struct arena arena;
     struct capture reply; /* of the last command */

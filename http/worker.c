@@ -227,12 +227,20 @@ static enum MHD_Result send_answer(struct request *r)
     return result;
 }
 
+/* Between a request's head and the end of its body the worker serves others. */
+static void handle(struct request *r)
+{
+    if (!(r->route->flags & ROUTE_OPEN))
+        auth_enter(r);
+    r->route->handler(r);
+}
+
 static enum MHD_Result run(struct request *r)
 {
     if (r->body_too_large)
         refuse_large(r);
     else if (!r->status)
-        r->route->handler(r);
+        handle(r);
     return send_answer(r);
 }
 

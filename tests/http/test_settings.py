@@ -3,6 +3,7 @@
 import base64
 import socket
 import subprocess
+import time
 
 from door import Program, equal, problem
 
@@ -70,3 +71,19 @@ def test_threads_share_the_work(_):
         for i in range(12):
             equal(door.command("INCR", "n"), i + 1)
             door.close()
+
+
+def test_requests_that_interleave_keep_their_own_database_and_credentials(_):
+    body = b'["SET", "where", "there"]'
+    head = (b"POST /v1/commands?db=3 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer secret\r\nConnection: close\r\n"
+            b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body))
+    with Program("--requirepass", "secret", "--threads", "1") as own:
+        with socket.create_connection(("127.0.0.1", own.http_port), 5) as slow:
+            slow.sendall(head)
+            time.sleep(0.1)
+            equal(own.get("/v1/keys/where", Authorization="Bearer secret").status, 404)
+            equal(own.get("/v1/keys/where").status, 401)
+            slow.sendall(body)
+            assert slow.recv(1000).startswith(b"HTTP/1.1 200 ")
+        equal(own.get("/v1/keys/where?db=3", Authorization="Bearer secret").json["value"], "there")
+        equal(own.get("/v1/keys/where", Authorization="Bearer secret").status, 404)
