@@ -4,6 +4,7 @@
 
 #include "http/acceptor.h"
 #include "http/router.h"
+#include "http/waiting.h"
 #include "http/worker.h"
 
 #define WORKERS_MAX   8
@@ -12,6 +13,7 @@
 struct http {
     struct acceptor *acceptor;
     char host[64];
+    struct waiting_room *waiting;
     unsigned nworkers;
     struct worker workers[WORKERS_MAX];
 };
@@ -27,8 +29,13 @@ static unsigned worker_count(const struct config *c)
 static bool start_workers(struct http *h, struct engine *e, struct buf *error)
 {
     unsigned wanted = worker_count(engine_config(e));
+    h->waiting = waiting_open(e);
+    if (!h->waiting) {
+        buf_add_str(error, "http: the waiting room's thread did not start");
+        return false;
+    }
     while (h->nworkers < wanted) {
-        if (!worker_start(&h->workers[h->nworkers], e, error))
+        if (!worker_start(&h->workers[h->nworkers], e, h->waiting, error))
             return false;
         h->nworkers++;
     }
@@ -68,7 +75,11 @@ void http_close(struct http *h)
 {
     if (h->acceptor)
         acceptor_stop(h->acceptor);
+    if (h->waiting)
+        waiting_end(h->waiting);
     for (unsigned i = 0; i < h->nworkers; i++)
         worker_stop(&h->workers[i]);
+    if (h->waiting)
+        waiting_free(h->waiting);
     mem_free(h);
 }

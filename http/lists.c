@@ -3,11 +3,13 @@
 #include "http/problem.h"
 #include "http/resources.h"
 #include "http/router.h"
+#include "http/waiting.h"
 
 #define RANGE_MAX  1000
 #define RANGE      100
 #define VALUES_MAX 10000
 #define COUNT_MAX  10000
+#define WAIT_MS    30000
 
 enum side { SIDE_LEFT, SIDE_RIGHT };
 
@@ -110,7 +112,7 @@ static void push(struct request *r)
 
 struct pop {
     int side;
-    int64_t count;
+    int64_t count, wait_ms;
 };
 
 static bool parse_pop(struct request *r, struct pop *p)
@@ -119,7 +121,8 @@ static bool parse_pop(struct request *r, struct pop *p)
     if (r->body.n == 0)
         return true;
     return request_json(r, false) && request_member_word(r, r->json, "side", sides, &p->side) &&
-           request_member_int(r, r->json, "count", 1, COUNT_MAX, &p->count);
+           request_member_int(r, r->json, "count", 1, COUNT_MAX, &p->count) &&
+           request_member_int(r, r->json, "wait_ms", 0, WAIT_MS, &p->wait_ms);
 }
 
 static void add_pop(struct request *r, const struct pop *p)
@@ -131,9 +134,10 @@ static void add_pop(struct request *r, const struct pop *p)
     call_int(r, p->count);
 }
 
-/* LMPOP's answer, null or [key, [element ...]]. */
-static void say_popped(struct request *r, const struct reply_node *node)
+/* LMPOP's or BLMPOP's answer, null or [key, [element ...]]. */
+static void say_popped(struct request *r)
 {
+    const struct reply_node *node = r->reply.nodes;
     if (node->kind == NODE_NULL) {
         answer_empty(r, 204);
         return;
@@ -146,6 +150,14 @@ static void say_popped(struct request *r, const struct reply_node *node)
     json_close_object(w);
 }
 
+static void wait_for_elements(struct request *r, const struct pop *p)
+{
+    call_start(r, "BLMPOP");
+    call_double(r, (double)p->wait_ms / 1000.0);
+    add_pop(r, p);
+    waiting_call(r, say_popped);
+}
+
 static void pop(struct request *r)
 {
     struct pop p;
@@ -154,8 +166,10 @@ static void pop(struct request *r)
     call_start(r, "LMPOP");
     add_pop(r, &p);
     const struct reply_node *node = call_run(r);
-    if (node)
-        say_popped(r, node);
+    if (node && node->kind == NODE_NULL && p.wait_ms)
+        wait_for_elements(r, &p);
+    else if (node)
+        say_popped(r);
 }
 
 const struct route lists_routes[] = {

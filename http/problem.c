@@ -75,6 +75,8 @@ static const struct kind kinds[] = {
     {"rate-limited", 429, true, "Rate limited",
      "The limit is reached; Retry-After says when to come again."},
     {"paused", 503, true, "Paused", "An administrator has paused commands; try again shortly."},
+    {"unblocked", 503, true, "Unblocked",
+     "An administrator has ended the wait; nothing was taken."},
     {"loading", 503, true, "Loading", "The data is being loaded."},
     {"busy", 503, true, "Busy", "The server cannot take this now."},
     {"persistence-failing", 503, true, "Persistence is failing",

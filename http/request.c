@@ -46,6 +46,7 @@ void request_clear(struct request *r)
     r->route = NULL;
     r->begun = r->body_too_large = false;
     r->body_bytes = 0;
+    r->then = NULL;
     r->status = 0;
     r->nheaders = 0;
     r->argc = 0;

@@ -32,6 +32,13 @@ enum http_method {
 #define ANSWER_HEADERS_MAX 12
 #define REQUEST_ID_MAX     64
 
+/* How a wait ended (http/waiting.h). */
+enum wait_outcome {
+    WAIT_ANSWERED,
+    WAIT_PAUSED,
+    WAIT_GONE /* the client has left, or the door closes */
+};
+
 struct answer_header {
     const char *name, *value;
 };
@@ -57,6 +64,9 @@ struct request {
     cJSON *json;          /* the body, once read */
     struct bytes *argv;   /* the command that is being put together */
     int argc, argv_cap;
+
+    void (*then)(struct request *r); /* after the wait; NULL: the request does not wait */
+    enum wait_outcome outcome;
 
     int status; /* of the answer; 0: none yet */
     const char *content_type;

@@ -9,6 +9,7 @@
 #include "http/auth.h"
 #include "http/problem.h"
 #include "http/router.h"
+#include "http/waiting.h"
 
 /* What libmicrohttpd holds of a connection, heads with the room that it needs to cut them up. It
  * clears all of it for each request, so less is faster. What does not fit at all it refuses by
@@ -241,7 +242,14 @@ static enum MHD_Result run(struct request *r)
         refuse_large(r);
     else if (!r->status)
         handle(r);
-    return send_answer(r);
+    return r->then ? MHD_YES : send_answer(r);
+}
+
+/* Its wait is over. */
+static enum MHD_Result go_on(struct request *r)
+{
+    auth_enter(r);
+    return waiting_resume(r) ? send_answer(r) : MHD_NO;
 }
 
 /* The head is there. What it alone decides is decided now; the handler runs at the last call. Where
@@ -271,6 +279,8 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     struct request *r = *state;
     if (!r->begun)
         return begin(r, method);
+    if (r->then)
+        return go_on(r);
     if (*n == 0)
         return run(r);
     if (!r->status)
@@ -329,14 +339,15 @@ static void on_log(void *context, const char *fmt, va_list ap)
     log_debug("http: %s", line);
 }
 
-bool worker_start(struct worker *w, struct engine *e, struct buf *error)
+bool worker_start(struct worker *w, struct engine *e, struct waiting_room *waiting,
+                  struct buf *error)
 {
-    *w = (struct worker){.engine = e};
+    *w = (struct worker){.engine = e, .waiting = waiting};
     rng_secret(&w->id_prefix, sizeof w->id_prefix);
     unsigned connections = (unsigned)config_int(engine_config(e), CONFIG_MAXCLIENTS);
     w->daemon = MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_TURBO |
-            MHD_USE_ERROR_LOG,
+            MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME,
         0, NULL, NULL, on_request, w, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
         MHD_OPTION_URI_LOG_CALLBACK, on_target, w, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, w, MHD_OPTION_NOTIFY_CONNECTION, on_connection,

@@ -11,11 +11,13 @@
 #define WORKER_HEAD_MAX 12288
 
 struct MHD_Daemon;
+struct waiting_room;
 
 /* Owner: the daemon's thread, but for what is atomic. */
 struct worker {
     struct engine *engine;
-    struct session *session; /* made by the thread, at its first connection */
+    struct session *session;      /* made by the thread, at its first connection */
+    struct waiting_room *waiting; /* of all workers */
     struct MHD_Daemon *daemon;
     struct request *idle;
     uint64_t id_prefix, id_count; /* of request ids */
@@ -23,7 +25,8 @@ struct worker {
 };
 
 /* False with a line in `error`. Then the worker's thread runs. */
-bool worker_start(struct worker *w, struct engine *e, struct buf *error);
+bool worker_start(struct worker *w, struct engine *e, struct waiting_room *waiting,
+                  struct buf *error);
 /* Ends the thread, closes its connections, frees what it had. */
 void worker_stop(struct worker *w);
 /* Hands a socket over, whatever happens. Any thread. */

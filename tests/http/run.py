@@ -20,7 +20,7 @@ def tests():
     for file in sorted(os.listdir(HERE), key=lambda name: ("openapi" in name, name)):
         if file.startswith("test_") and file.endswith(".py"):
             module = importlib.import_module(file[:-3])
-            for name, value in vars(module).items():
+            for name, value in list(vars(module).items()):
                 if name.startswith("test_") and callable(value):
                     yield "%s.%s" % (file[5:-3], name[5:]), value
 
