@@ -97,7 +97,8 @@ static void parse_spec(const struct command_row *row, const char *p, size_t n,
     if (text[0] == 'k') { /* kw:WORD:find:flags */
         spec->begin = KEYS_AFTER_WORD;
         spec->index = 1;
-        if (sscanf(text, "kw:%15[^:@]@%d:%31[^:]:%47s", spec->word, &spec->index, find, spec->flags) < 3 &&
+        if (sscanf(text, "kw:%15[^:@]@%d:%31[^:]:%47s", spec->word, &spec->index, find,
+                   spec->flags) < 3 &&
             sscanf(text, "kw:%15[^:]:%31[^:]:%47s", spec->word, find, spec->flags) < 2)
             bad_row(row, "bad key specification");
     } else {
@@ -154,7 +155,8 @@ bool command_needs_gate(const struct command *cmd, const struct bytes *argv, int
         return true;
     for (int i = 2; cmd->flags & CMD_PATTERNS && i + 1 < argc; i++) {
         bool pattern = bytes_is(argv[i], "BY") || bytes_is(argv[i], "GET");
-        if (bytes_is(argv[i], "STORE") || (pattern && argv[i + 1].n && memchr(argv[i + 1].p, '*', argv[i + 1].n)))
+        if (bytes_is(argv[i], "STORE") ||
+            (pattern && argv[i + 1].n && memchr(argv[i + 1].p, '*', argv[i + 1].n)))
             return true;
     }
     return false;

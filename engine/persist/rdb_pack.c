@@ -221,8 +221,10 @@ static bool gather(struct bytes s, void *ctx)
 {
     struct grouping *g = ctx;
     bool inside = s.p >= g->pack.p && s.p < g->pack.p + g->pack.n;
-    if (!inside && s.n <= NUM_INT_MAX)
-        s = bytes_of(memcpy(g->scratch[g->n], s.n ? s.p : "", s.n), s.n);
+    if (!inside) { /* a number's text, or nothing */
+        size_t n = s.n < NUM_INT_MAX ? s.n : NUM_INT_MAX;
+        s = bytes_of(memcpy(g->scratch[g->n], n ? s.p : "", n), n);
+    }
     g->group[g->n++] = s;
     if (g->n < g->size)
         return true;

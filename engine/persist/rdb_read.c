@@ -118,12 +118,12 @@ bool rdb_read_text_double(struct rdb_reader *r, double *v)
 
 static bool read_int_text(struct rdb_reader *r, unsigned bytes, struct rdb_text *t)
 {
-    int8_t v8;
+    uint8_t v8;
     uint16_t v16;
     uint32_t v32;
     int64_t v;
     if (bytes == 1 && read_fixed(r, &v8, 1))
-        v = v8;
+        v = v8 < 128 ? v8 : v8 - 256;
     else if (bytes == 2 && read_fixed(r, &v16, 2))
         v = (int16_t)le16toh(v16);
     else if (bytes == 4 && read_fixed(r, &v32, 4))

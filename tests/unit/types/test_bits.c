@@ -34,7 +34,8 @@ START_TEST(counting_and_finding)
             ck_abort_msg("count of [%llu, %llu)", (unsigned long long)from, (unsigned long long)to);
         for (int on = 0; on < 2; on++) {
             if (bits_find(s, on, from, to) != first[on])
-                ck_abort_msg("find %d in [%llu, %llu)", on, (unsigned long long)from, (unsigned long long)to);
+                ck_abort_msg("find %d in [%llu, %llu)", on, (unsigned long long)from,
+                             (unsigned long long)to);
         }
     }
 }
@@ -49,14 +50,22 @@ static bool expected(enum bits_op op, const struct bytes *s, size_t n, uint64_t 
         others += i > 0 && bits_get(s[i], at);
     }
     switch (op) {
-    case BITS_AND: return set == n;
-    case BITS_OR: return set > 0;
-    case BITS_XOR: return set % 2;
-    case BITS_NOT: return !first;
-    case BITS_DIFF: return first && !others;
-    case BITS_DIFF1: return !first && others;
-    case BITS_ANDOR: return first && others;
-    default: return set == 1;
+    case BITS_AND:
+        return set == n;
+    case BITS_OR:
+        return set > 0;
+    case BITS_XOR:
+        return set % 2;
+    case BITS_NOT:
+        return !first;
+    case BITS_DIFF:
+        return first && !others;
+    case BITS_DIFF1:
+        return !first && others;
+    case BITS_ANDOR:
+        return first && others;
+    default:
+        return set == 1;
     }
 }
 
