@@ -37,6 +37,7 @@ X(STREAM_NODE_MAX_BYTES, "stream-node-max-bytes", BYTES, "4096", 0, INT64_MAX, 0
 X(STREAM_NODE_MAX_ENTRIES, "stream-node-max-entries", INT, "100", 0, INT64_MAX, 0, "entries of a stream's block; 0: no limit")
 X(ZSET_MAX_LISTPACK_ENTRIES, "zset-max-listpack-entries", INT, "128", 0, 65535, 0, "members up to which a sorted set stays a listpack")
 X(ZSET_MAX_LISTPACK_VALUE, "zset-max-listpack-value", INT, "64", 0, 65535, 0, "bytes up to which its members do")
+X(HLL_SPARSE_MAX_BYTES, "hll-sparse-max-bytes", INT, "3000", 0, 16000, 0, "bytes up to which a HyperLogLog stays sparse")
 X(SET_MAX_INTSET_ENTRIES, "set-max-intset-entries", INT, "512", 0, 65535, 0, "integers up to which a set of integers stays an intset")
 X(SET_MAX_LISTPACK_ENTRIES, "set-max-listpack-entries", INT, "128", 0, 65535, 0, "members up to which a set stays a listpack")
 X(SET_MAX_LISTPACK_VALUE, "set-max-listpack-value", INT, "64", 0, 65535, 0, "bytes up to which its members do")

@@ -193,6 +193,8 @@ static bool spec_range(const struct key_spec *s, const struct bytes *argv, int a
         return true;
     }
     *to = s->last < 0 ? argc + s->last + 1 : begin + s->last + 1;
+    if (begin == argc && s->last == -1)
+        return true; /* to the end, where nothing is left: PFMERGE without sources */
     return begin < argc && *to <= argc;
 }
 

@@ -35,6 +35,7 @@
     X(BUSY, "BUSY", 503, "busy", true, "SERVER_ERROR", "the server is busy")                                     \
     X(MISCONF, "MISCONF", 503, "persistence-failing", true, "SERVER_ERROR", "writes are refused")                \
     X(READONLY, "READONLY", 503, "read-only", true, "SERVER_ERROR", "You can't write against a read only replica.") \
+    X(INVALIDOBJ, "INVALIDOBJ", 409, "wrong-type", false, "SERVER_ERROR", "Corrupted HLL object detected")       \
     X(UNBLOCKED, "UNBLOCKED", 503, "unblocked", true, "SERVER_ERROR",                                            \
       "client unblocked via CLIENT UNBLOCK")                                                                     \
     X(EXECABORT, "EXECABORT", 400, "tx-rejected", false, "CLIENT_ERROR",                                         \

@@ -7,10 +7,11 @@ ZSET_KEYS = [b"z%d" % i for i in range(6)] + [b"z:{tag}:1"]
 LEX_KEYS = [b"y0", b"y1", b"y2"]  # one score alone: order by member is undefined where scores differ
 NOT_LEX_KEYS = [b"ystring", b"ymissing"]
 LIST_KEYS = [b"l%d" % i for i in range(5)] + [b"l:{tag}:1"]
+HLL_KEYS = [b"p0", b"p1", b"p2", b"p3"]
 BIT_KEYS = [b"b0", b"b1", b"b2", b"b3"]
 SET_KEYS = [b"t%d" % i for i in range(6)] + [b"t:{tag}:1"]
 STREAM_KEYS = [b"x%d" % i for i in range(4)] + [b"x:{tag}:1"]
-ALL_KEYS = STRING_KEYS + HASH_KEYS + ZSET_KEYS + LIST_KEYS + SET_KEYS + STREAM_KEYS + BIT_KEYS + [b"missing", b""]
+ALL_KEYS = STRING_KEYS + HASH_KEYS + ZSET_KEYS + LIST_KEYS + SET_KEYS + STREAM_KEYS + BIT_KEYS + HLL_KEYS + [b"missing", b""]
 
 INTEGERS = [b"%d" % i for i in (0, 0, 1, 1, 1, 2, 3, 5, 7, 10, -1, -1, -2, -3, -10, 100, 4096)]
 EDGE_INTEGERS = [
@@ -243,6 +244,7 @@ SLOTS = {
     "element": mostly((8, element), (2, INTEGERS), (1, TEXTS), (0.1, [b"w" * 9000, b"v" * 3000])),
     "many_elements": many_elements,
     "counted_lists": counted(list_key),
+    "hll": mostly((20, [b"p0", b"p1", b"p2", b"p3"]), (1, ALL_KEYS)),
     "bits": mostly((14, BIT_KEYS), (1, ALL_KEYS)),
     "bit_offset": mostly((9, between(0, 130)), (1, [b"0", b"7", b"8", b"1000", b"5000"]), (0.5, [b"-1", b"abc", b"4294967296", b"",
         b"9223372036854775807", b"1.5"])),  # fmt: skip
