@@ -77,6 +77,8 @@ void keyspace_inner_deadline_locked(struct keyspace *ks, unsigned db, const stru
 size_t keyspace_size(struct keyspace *ks, unsigned db);
 /* Keys with a deadline. */
 size_t keyspace_volatile_size(struct keyspace *ks, unsigned db);
+/* Keys whose object has deadlines inside (hash fields). */
+size_t keyspace_inner_size(struct keyspace *ks, unsigned db);
 /* Visits about `count` entries from `cursor` on under their shard's lock; returns the next cursor, 0 at
  * the end. visit may not write. */
 uint64_t keyspace_scan(struct keyspace *ks, unsigned db, uint64_t cursor, size_t count,

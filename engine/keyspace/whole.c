@@ -48,17 +48,28 @@ size_t keyspace_size(struct keyspace *ks, unsigned db)
     return n;
 }
 
-size_t keyspace_volatile_size(struct keyspace *ks, unsigned db)
+/* Nodes of all shards' wheels, of keys or of what is inside. */
+static size_t wheel_nodes(struct keyspace *ks, unsigned db, bool inner)
 {
     size_t n = 0;
     for (int i = 0; i < SHARD_COUNT; i++) {
         struct shard *sh = &ks->shards[i];
         pthread_mutex_lock(&sh->lock);
         if (sh->db[db])
-            n += sh->db[db]->deadlines.count;
+            n += inner ? sh->db[db]->inner.count : sh->db[db]->deadlines.count;
         pthread_mutex_unlock(&sh->lock);
     }
     return n;
+}
+
+size_t keyspace_volatile_size(struct keyspace *ks, unsigned db)
+{
+    return wheel_nodes(ks, db, false);
+}
+
+size_t keyspace_inner_size(struct keyspace *ks, unsigned db)
+{
+    return wheel_nodes(ks, db, true);
 }
 
 /* ---- scanning -------------------------------------------------------------------------------- */

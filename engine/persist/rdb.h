@@ -33,6 +33,22 @@ enum rdb_type {
     RDB_HASH_LISTPACK_EX = 25,
 };
 
+/* What stands in a file where a value's type could. */
+enum rdb_opcode {
+    RDB_OP_FUNCTION = 0xF5, /* a library of functions */
+    RDB_OP_MODULE_AUX = 0xF7,
+    RDB_OP_IDLE = 0xF8,      /* of the key that follows: seconds without access */
+    RDB_OP_FREQ = 0xF9,      /* how often it was used */
+    RDB_OP_AUX = 0xFA,       /* a name and a value */
+    RDB_OP_SIZES = 0xFB,     /* keys of the database, those with deadlines */
+    RDB_OP_EXPIRE_MS = 0xFC, /* of the key that follows */
+    RDB_OP_EXPIRE = 0xFD,    /* the same in seconds, u32 LE */
+    RDB_OP_SELECT = 0xFE,    /* a database */
+    RDB_OP_END = 0xFF,
+};
+
+#define RDB_MAGIC_BYTES 9 /* "REDIS" and four digits of version */
+
 /* How a block of RDB_LIST_QUICKLIST_2 holds its elements. */
 enum { RDB_BLOCK_PLAIN = 1, RDB_BLOCK_PACKED = 2 };
 

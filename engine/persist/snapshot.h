@@ -1,0 +1,35 @@
+/* Snapshots: the whole keyspace as an RDB file that redis-server 7.0 loads, and from such a file.
+ *
+ *   "REDIS0010", aux fields, then for each database with keys: select, sizes, keys; end, u64 LE crc64
+ *   key: [aux client flags] [deadline in ms] type, name, value
+ *
+ * The version is 12 where a hash has fields with deadlines, as Redis 7.4 writes them. memcached's flags of an item
+ * go before its key as an aux field, "atrium-flags", which Redis passes over.
+ *
+ * A file is written beside its place, synced, renamed, and the folder synced: whatever happens, there is the old
+ * snapshot or the new one. A file is loaded in full or not at all: its checksum is verified first. */
+#ifndef ATRIUM_PERSIST_SNAPSHOT_H
+#define ATRIUM_PERSIST_SNAPSHOT_H
+
+#include "keyspace/keyspace.h"
+#include "persist/rdb_value.h"
+
+struct snapshot_info {
+    const char *program_version; /* for the aux fields */
+    uint64_t now_ms;             /* keys that are due by then are left out */
+};
+
+/* Writes all keys to `path`. The gate is closed, or this is a child of a fork that was made so. False: `error` says why,
+ * and what was at `path` is still there. Bounded memory, but for LZF of a long string. */
+bool snapshot_write(struct keyspace *ks, const char *path, const struct snapshot_info *info,
+                    struct buf *error);
+
+enum snapshot_result { SNAPSHOT_LOADED, SNAPSHOT_MISSING, SNAPSHOT_BAD };
+
+/* Adds the keys of the file to an empty keyspace, before any command runs. BAD: `error` says why, and the keys so far
+ * are there. *keys is how many. */
+enum snapshot_result snapshot_load(struct keyspace *ks, const char *path,
+                                   const struct rdb_settings *settings, size_t *keys,
+                                   struct buf *error);
+
+#endif
