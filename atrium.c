@@ -163,7 +163,7 @@ static int run(struct config *config)
     raise_descriptor_limit(config);
     buf_init(&error);
     struct engine *e = engine_open(config);
-    if (open_doors(&doors, e, &error)) {
+    if (engine_load(e, &error) && open_doors(&doors, e, &error)) {
         print_doors(config, &doors);
         wait_for_end(e, &signals);
         log_notice("ending");

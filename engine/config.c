@@ -169,7 +169,7 @@ static int check(const struct config *c, struct bytes name, struct bytes value, 
         return -1;
     }
     if (id == CONFIG_SAVE && value.n) {
-        buf_printf(error, "%s: argument must be \"\", as nothing is written to disk", d->name);
+        buf_printf(error, "%s: argument must be \"\", as no snapshot is taken unasked", d->name);
         return -1;
     }
     struct output_limit ignored[OUTPUT_CLASSES];

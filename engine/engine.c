@@ -5,6 +5,7 @@
 
 #include "commands/exec.h"
 #include "commands/memcached.h"
+#include "commands/snapshot.h"
 #include "commands/wait.h"
 #include "internal.h"
 #include "types/registry.h"
@@ -148,6 +149,7 @@ static void *timer_main(void *arg)
         pthread_mutex_unlock(&e->timer_lock);
         busy = expire_due(e, th->gate_word);
         memcached_flush_due(e);
+        snapshot_reap(e);
         mem_used_bytes(); /* keeps the peak current */
         pthread_mutex_lock(&e->timer_lock);
     }
@@ -249,6 +251,7 @@ struct engine *engine_open(struct config *config)
     monitor_init(&e->monitor);
     pthread_mutex_init(&e->stats_lock, NULL);
     e->started_at_ms = clock_wall_ms();
+    atomic_store(&e->saved_at_s, (int64_t)(e->started_at_ms / 1000));
     e->next_session_id = 1;
     pthread_mutex_init(&e->sessions_lock, NULL);
     make_run_id(e->run_id);
@@ -261,6 +264,7 @@ struct engine *engine_open(struct config *config)
 void engine_close(struct engine *e)
 {
     stop_timer(e);
+    snapshot_stop(e);
     if (current && current->engine == e) {
         gate_leave(current->gate_word);
         pthread_setspecific(thread_key, NULL);

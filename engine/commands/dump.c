@@ -2,10 +2,8 @@
  *
  * Differs from Redis on purpose: a payload is always checked in full (sanitize-dump-payload yes), and a TTL so large
  * that its end cannot be counted is an error instead of one in the past. */
-#include "commands/list_args.h"
-#include "commands/set_args.h"
-#include "commands/zset_args.h"
-#include "commands/hash_key.h"
+#include "commands/exec.h"
+#include "commands/rdb_settings.h"
 #include "internal.h"
 #include "persist/rdb_value.h"
 
@@ -86,21 +84,25 @@ static bool restore_deadline(struct exec *x, struct restore *o)
     return true;
 }
 
-static struct rdb_settings restore_settings(struct exec *x)
+struct rdb_settings rdb_settings_of(const struct config *c, uint64_t now_ms)
 {
     return (struct rdb_settings){
-        .now_ms = x->now_ms,
-        .hash = hash_write_now(x).limits,
-        .zset = zset_limits_of(x),
-        .set = set_limits_of(x),
-        .list_limit = list_limit(x),
-        .string_max = (size_t)config_int(x->engine->config, CONFIG_PROTO_MAX_BULK_LEN),
+        .now_ms = now_ms,
+        .hash = {(size_t)config_int(c, CONFIG_HASH_MAX_LISTPACK_ENTRIES),
+                 (size_t)config_int(c, CONFIG_HASH_MAX_LISTPACK_VALUE)},
+        .zset = {(size_t)config_int(c, CONFIG_ZSET_MAX_LISTPACK_ENTRIES),
+                 (size_t)config_int(c, CONFIG_ZSET_MAX_LISTPACK_VALUE)},
+        .set = {(size_t)config_int(c, CONFIG_SET_MAX_INTSET_ENTRIES),
+                (size_t)config_int(c, CONFIG_SET_MAX_LISTPACK_ENTRIES),
+                (size_t)config_int(c, CONFIG_SET_MAX_LISTPACK_VALUE)},
+        .list_limit = (int)config_int(c, CONFIG_LIST_MAX_LISTPACK_SIZE),
+        .string_max = (size_t)config_int(c, CONFIG_PROTO_MAX_BULK_LEN),
     };
 }
 
 static bool restore_value(struct exec *x, struct rdb_value *v)
 {
-    struct rdb_settings settings = restore_settings(x);
+    struct rdb_settings settings = rdb_settings_of(x->engine->config, x->now_ms);
     struct bytes inside;
     if (!rdb_dump_open(x->argv[3], &inside)) {
         reply_errorf(x->reply, ERROR_GENERIC, "DUMP payload version or checksum are wrong");

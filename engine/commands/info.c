@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "commands/snapshot.h"
 #include "commands/exec.h"
 #include "commands/session.h"
 #include "internal.h"
@@ -70,12 +71,12 @@ static void info_memory(struct exec *x, struct buf *out)
     buf_printf(out, "lazyfree_pending_objects:%zu\r\n", st.reclaim_pending);
 }
 
-/* There is no persistence: nothing is loading, saving or waiting to be saved by it. */
+/* Loading is over when the doors open, and there is no log of writes. */
 static void info_persistence(struct exec *x, struct buf *out)
 {
-    (void)x;
-    buf_add_str(out, "loading:0\r\nasync_loading:0\r\nrdb_bgsave_in_progress:0\r\naof_enabled:0\r\n"
-                     "aof_rewrite_in_progress:0\r\n");
+    buf_add_str(out, "loading:0\r\nasync_loading:0\r\n");
+    snapshot_info_lines(x->engine, out);
+    buf_add_str(out, "aof_enabled:0\r\naof_rewrite_in_progress:0\r\n");
 }
 
 static void info_stats(struct exec *x, struct buf *out)
@@ -213,16 +214,9 @@ static void cmd_lolwut(struct exec *x)
 
 static void cmd_shutdown(struct exec *x)
 {
-    struct option o[] = {{"NOSAVE", 1, 0, false, 0},
-                         {"ABORT", 1, 0, true, 0},
-                         {"NOW", 0, 0, false, 0},
-                         {"FORCE", 0, 0, false, 0},
-                         {0}};
-    if (exec_is(x, 1, "SAVE")) {
-        reply_errorf(x->reply, ERROR_GENERIC,
-                     "there is no persistence, so there is nothing to save to");
-        return;
-    }
+    struct option o[] = {{"NOSAVE", 1, 0, false, 0}, {"ABORT", 1, 0, true, 0},
+                         {"NOW", 0, 0, false, 0},    {"FORCE", 0, 0, false, 0},
+                         {"SAVE", 1, 0, false, 0},   {0}};
     if (!exec_options(x, 1, o))
         return;
     if (o[1].at) { /* it ends at once, so there is never one to stop */
@@ -232,6 +226,8 @@ static void cmd_shutdown(struct exec *x)
             reply_errorf(x->reply, ERROR_GENERIC, "No shutdown in progress.");
         return;
     }
+    if (o[4].at && !snapshot_save_now(x))
+        return;
     engine_request_shutdown(x->engine);
     x->session->close_after_reply = true;
     if (x->session->door !=
@@ -244,7 +240,7 @@ const struct command_row info_commands[] = {
      "[section ...]", "Returns figures about the server."},
     {"lolwut", cmd_lolwut, -1, "readonly,fast", "", "", "5.0.0", "server", "[VERSION version]",
      "Shows a picture and the version."},
-    {"shutdown", cmd_shutdown, -1, "admin,noscript,loading,stale,no_multi,allow_busy", "", "",
+    {"shutdown", cmd_shutdown, -1, "admin,noscript,loading,stale,no_multi,allow_busy,gate", "", "",
      "1.0.0", "server", "[(NOSAVE | SAVE)] [NOW] [FORCE] [ABORT]", "Ends the server."},
     {0},
 };

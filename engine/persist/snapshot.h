@@ -17,12 +17,16 @@
 struct snapshot_info {
     const char *program_version; /* for the aux fields */
     uint64_t now_ms;             /* keys that are due by then are left out */
+    size_t used_bytes;           /* of memory */
 };
 
 /* Writes all keys to `path`. The gate is closed, or this is a child of a fork that was made so. False: `error` says why,
  * and what was at `path` is still there. Bounded memory, but for LZF of a long string. */
 bool snapshot_write(struct keyspace *ks, const char *path, const struct snapshot_info *info,
                     struct buf *error);
+
+/* Makes of `path` the name, ended by NUL, under which process `pid` writes it. */
+void snapshot_temporary_name(struct buf *path, long pid);
 
 enum snapshot_result { SNAPSHOT_LOADED, SNAPSHOT_MISSING, SNAPSHOT_BAD };
 

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/mem.h"
 #include "persist/crc64.h"
 #include "persist/snapshot.h"
 
@@ -103,7 +102,7 @@ static void write_all(struct file *f, struct keyspace *ks, const struct snapshot
     write_aux(w, "redis-ver", BYTES("7.0.15"));
     write_aux(w, "redis-bits", BYTES("64"));
     write_aux_number(w, "ctime", info->now_ms / 1000);
-    write_aux_number(w, "used-mem", mem_used_bytes());
+    write_aux_number(w, "used-mem", info->used_bytes);
     write_aux(w, "atrium-ver", bytes_str(info->program_version));
     for (unsigned db = 0; db < DB_COUNT; db++)
         write_database(w, ks, db, info->now_ms);
@@ -145,13 +144,19 @@ static int write_file(struct keyspace *ks, const char *temporary, const char *pa
     return f.failed ? f.failed : sync_folder(path);
 }
 
+void snapshot_temporary_name(struct buf *path, long pid)
+{
+    buf_printf(path, ".%ld.temp", pid);
+    buf_add_char(path, '\0');
+}
+
 bool snapshot_write(struct keyspace *ks, const char *path, const struct snapshot_info *info,
                     struct buf *error)
 {
     struct buf temporary;
     buf_init(&temporary);
-    buf_printf(&temporary, "%s.%ld.temp", path, (long)getpid());
-    buf_add_char(&temporary, '\0');
+    buf_add_str(&temporary, path);
+    snapshot_temporary_name(&temporary, getpid());
     int failed = write_file(ks, temporary.p, path, info);
     if (failed) {
         buf_printf(error, "%s: %s", path, strerror(failed));

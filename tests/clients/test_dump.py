@@ -179,25 +179,28 @@ class Dump(unittest.TestCase):
 
     def fill(self):
         """Values of every encoding, the same on both sides."""
+        for c in self.redis, self.atrium:
+            self.words(c)
+        return sorted(self.redis.keys())
+
+    def words(self, c):
         rng = random.Random(7)
         words = [b"w%d" % i for i in range(400)] + [bytes(rng.randbytes(rng.randrange(200))) for _ in range(100)]
         noise = rng.randbytes(50000)
-        for c in self.redis, self.atrium:
-            for i, s in enumerate([b"", b"a", b"12", b"-129", b"70000", b"2147483648", b"-9223372036854775808", b"007",
-                                   b"x" * 20, b"x" * 21, b"x" * 100000, noise]):
-                c.set("string:%d" % i, s)
-            for n in 1, 5, 100, 500:
-                c.rpush("list:%d" % n, *words[:n])
-                c.sadd("set:%d" % n, *words[:n])
-                c.sadd("ints:%d" % n, *range(-3, n))
-                c.sadd("wide:%d" % n, *(i << 40 for i in range(n)))
-                c.hset("hash:%d" % n, mapping={w: w + b"!" for w in words[:n]})
-                c.zadd("zset:%d" % n, {w: i / 4 - 10 for i, w in enumerate(words[:n])})
-            c.rpush("list:big", b"e" * 20000, b"small", b"e" * 9000)
-            c.sadd("ints:many", *range(2000))
-            self.fill_streams(c)
-            c.zadd("zset:ends", {"a": "inf", "b": "-inf", "c": 1e300, "d": 0.1, "e": -0.0, "f": 1 << 52})
-        return sorted(self.redis.keys())
+        for i, s in enumerate([b"", b"a", b"12", b"-129", b"70000", b"2147483648", b"-9223372036854775808", b"007",
+                               b"x" * 20, b"x" * 21, b"x" * 100000, noise]):
+            c.set("string:%d" % i, s)
+        for n in 1, 5, 100, 500:
+            c.rpush("list:%d" % n, *words[:n])
+            c.sadd("set:%d" % n, *words[:n])
+            c.sadd("ints:%d" % n, *range(-3, n))
+            c.sadd("wide:%d" % n, *(i << 40 for i in range(n)))
+            c.hset("hash:%d" % n, mapping={w: w + b"!" for w in words[:n]})
+            c.zadd("zset:%d" % n, {w: i / 4 - 10 for i, w in enumerate(words[:n])})
+        c.rpush("list:big", b"e" * 20000, b"small", b"e" * 9000)
+        c.sadd("ints:many", *range(2000))
+        self.fill_streams(c)
+        c.zadd("zset:ends", {"a": "inf", "b": "-inf", "c": 1e300, "d": 0.1, "e": -0.0, "f": 1 << 52})
 
     def fill_streams(self, c):
         for n in 1, 90, 400:

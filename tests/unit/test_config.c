@@ -192,7 +192,7 @@ START_TEST(words_octals_and_facts)
     refuse("unixsocketperm", "1000",
            "unixsocketperm: argument must be between 0 and 777 inclusive");
     ck_assert(set("save", ""));
-    refuse("save", "60 1", "save: argument must be \"\", as nothing is written to disk");
+    refuse("save", "60 1", "save: argument must be \"\", as no snapshot is taken unasked");
     ck_assert(set("appendonly", "no"));
     refuse("appendonly", "yes", "appendonly: argument(s) must be one of the following: no");
     ck_assert(set("databases", "16"));
