@@ -23,9 +23,10 @@ static uint32_t ncommands;
 static bool is_left_out(const char *name)
 {
     static const char *const names[] = {
-        "shutdown", "config|set", "config|rewrite", "client|pause", "reset",        "quit",
-        "auth",     "hello",      "command",        "command|docs", "command|info", "command|list",
-        "info",     "monitor",    "wait",           "waitaof",      "select"};
+        "shutdown",     "config|set",   "config|rewrite", "client|pause", "reset",
+        "quit",         "auth",         "hello",          "command",      "command|docs",
+        "command|info", "command|list", "info",           "monitor",      "wait",
+        "waitaof",      "select",       "save",           "bgsave"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (!strcmp(name, names[i]))
             return true;
