@@ -151,10 +151,55 @@ START_TEST(the_form_follows_the_members)
 }
 END_TEST
 
+/* The number behind a name's letter. */
+static size_t number_of(struct bytes name)
+{
+    int64_t v = -1;
+    ck_assert(num_parse_int(bytes_of(name.p + 1, name.n - 1), &v) && v >= 0);
+    return (size_t)v;
+}
+
+#define STAYING 3000
+
+static void mark_staying(const struct set_item *item, void *ctx)
+{
+    bool *seen = ctx;
+    if (item->member.p[0] == 's')
+        seen[number_of(item->member)] = true;
+}
+
+/* Members that are there from the first step of a scan to the last are visited, while others come
+ * and go by the thousand and the table grows and shrinks under it. */
+START_TEST(a_scan_misses_nobody_who_stays)
+{
+    static const struct set_limits limits = {0, 0, 0};
+    bool *seen = mem_calloc(STAYING);
+    struct set *s = set_new();
+    char text[16];
+    uint64_t cursor = 0;
+    for (int i = 0; i < STAYING; i++)
+        set_add(s, bytes_of(text, (size_t)sprintf(text, "s%d", i)), &limits);
+    for (int step = 0, others = 0; step == 0 || cursor != 0; step++) {
+        bool grow = (step / 20 + _i) % 2 == 0;
+        for (int i = 0; i < 500 && (grow || others > 0); i++) {
+            size_t n = (size_t)sprintf(text, "o%d", grow ? others++ : --others);
+            ck_assert(grow ? set_add(s, bytes_of(text, n), &limits)
+                           : set_remove(s, bytes_of(text, n)));
+        }
+        cursor = set_scan(s, cursor, 40, mark_staying, seen);
+    }
+    set_check(s);
+    for (int i = 0; i < STAYING; i++)
+        ck_assert(seen[i]);
+    set_free(s);
+    mem_free(seen);
+}
+END_TEST
+
 static void tally(const struct set_item *item, void *ctx)
 {
     unsigned *hits = ctx;
-    hits[(unsigned)atoi(item->member.p + 1)]++;
+    hits[number_of(item->member)]++;
 }
 
 /* Of 50 members in every form each comes up about as often: chi-squared with 49 degrees of freedom stays below 110, which
@@ -217,6 +262,7 @@ Suite *suite_set(void)
     tcase_set_timeout(t, 120);
     tcase_add_test(t, against_a_model);
     tcase_add_test(t, the_form_follows_the_members);
+    tcase_add_loop_test(t, a_scan_misses_nobody_who_stays, 0, 2);
     tcase_add_loop_test(t, picks_are_fair, 0, 2);
     tcase_add_test(t, intsets_from_outside_are_checked);
     suite_add_tcase(s, t);
