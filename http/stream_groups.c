@@ -3,9 +3,11 @@
 #include "http/resources.h"
 #include "http/router.h"
 #include "http/streams.h"
+#include "http/waiting.h"
 
 #define COUNT_MAX 1000
 #define IDS_MAX   10000
+#define BLOCK_MS  30000
 
 /* ---- PUT, GET, DELETE ------------------------------------------------------------------------ */
 
@@ -102,7 +104,7 @@ static void get_groups(struct request *r)
 
 struct reading {
     struct bytes consumer, after;
-    int64_t count, claim_idle_ms;
+    int64_t count, claim_idle_ms, block_ms;
     bool no_ack;
 };
 
@@ -112,6 +114,7 @@ static bool parse_reading(struct request *r, struct reading *a)
     if (!request_json(r, false) || !request_member_bytes(r, r->json, "consumer", &a->consumer) ||
         !request_member_int(r, r->json, "count", 1, COUNT_MAX, &a->count) ||
         !request_member_int(r, r->json, "claim_idle_ms", 0, INT64_MAX, &a->claim_idle_ms) ||
+        !request_member_int(r, r->json, "block_ms", 0, BLOCK_MS, &a->block_ms) ||
         !request_member_bool(r, r->json, "no_ack", &a->no_ack))
         return false;
     const cJSON *item = json_get(r->json, "pending_after");
@@ -122,7 +125,7 @@ static bool parse_reading(struct request *r, struct reading *a)
     return true;
 }
 
-static void call_reading(struct request *r, const struct reading *a)
+static void start_reading(struct request *r, const struct reading *a, bool block)
 {
     call_start(r, "XREADGROUP");
     call_word(r, "GROUP");
@@ -133,6 +136,10 @@ static void call_reading(struct request *r, const struct reading *a)
     if (a->claim_idle_ms >= 0) {
         call_word(r, "CLAIM");
         call_int(r, a->claim_idle_ms);
+    }
+    if (block) {
+        call_word(r, "BLOCK");
+        call_int(r, a->block_ms);
     }
     if (a->no_ack)
         call_word(r, "NOACK");
@@ -165,17 +172,34 @@ static void say_read(struct request *r)
     json_close_object(w);
 }
 
+static bool has_entries(const struct request *r)
+{
+    const struct reply_node *nodes = r->reply.nodes;
+    return nodes[0].kind != NODE_NULL && nodes[2].count > 0;
+}
+
+static void say_read_or_nothing(struct request *r)
+{
+    if (has_entries(r))
+        say_read(r);
+    else
+        answer_empty(r, 204);
+}
+
 static void read_group(struct request *r)
 {
     struct reading a;
     if (!parse_reading(r, &a))
         return;
-    call_reading(r, &a);
-    const struct reply_node *node = call_run(r);
-    if (node && (node->kind == NODE_NULL || r->reply.nodes[2].count == 0))
-        answer_empty(r, 204);
-    else if (node)
-        say_read(r);
+    start_reading(r, &a, false);
+    if (!call_run(r))
+        return;
+    if (a.block_ms == 0 || has_entries(r) || !bytes_eq(a.after, BYTES(">"))) {
+        say_read_or_nothing(r);
+        return;
+    }
+    start_reading(r, &a, true);
+    waiting_call(r, say_read_or_nothing);
 }
 
 /* ---- POST ack -------------------------------------------------------------------------------- */

@@ -1,4 +1,4 @@
-"""Requests that wait for a list's elements."""
+"""Requests that wait: for a list's elements, for a stream's entries."""
 
 import json
 import socket
@@ -163,6 +163,30 @@ def test_an_administrator_ends_waits(door):
     equal(waiter.answer(), (None, None))
     waiter.close()
     equal(door.command("LLEN", "jobs"), 0)
+
+
+READ = "/v1/streams/log/groups/g/read"
+
+
+def test_a_group_reads_what_comes(door):
+    equal(door.request("PUT", "/v1/streams/log/groups/g").status, 201)
+    equal(door.post(READ, {"consumer": "a", "block_ms": 20}).status, 204)
+    equal(door.post(READ, {"consumer": "a", "block_ms": 20000, "pending_after": "0"}).status, 204)
+    waiters = [wait(door, i + 1, {"consumer": name, "block_ms": 20000}, READ) for i, name in enumerate("ab")]
+    door.command("XADD", "log", "1-0", "n", "1")
+    equal(waiters[0].answer(), (200, {"items": [{"id": "1-0", "fields": {"n": "1"}}]}))
+    door.command("XADD", "log", "2-0", "n", "2")
+    equal(waiters[1].answer(), (200, {"items": [{"id": "2-0", "fields": {"n": "2"}}]}))
+    equal(door.post(READ, {"consumer": "b", "block_ms": 20000, "pending_after": "0"}).json["items"],
+          [{"id": "2-0", "fields": {"n": "2"}}])
+    waiters[0].socket.sendall(request({"consumer": "a", "block_ms": 20000}, READ))
+    until_blocked(door, 1)
+    door.command("DEL", "log")
+    status, body = waiters[0].answer()
+    equal((status, body["code"]), (404, "no-group"))
+    problem(door.post(READ, {"consumer": "a", "block_ms": 30001}), 400, "bad-arguments")
+    for w in waiters:
+        w.close()
 
 
 def test_with_a_password_and_in_another_database(_):
