@@ -127,12 +127,9 @@ static bool choose_id(const struct exec *x, const struct stream *s, const struct
 static bool parts_fit(const struct exec *x, int from)
 {
     size_t bytes = 0;
-    for (int i = from; i < x->argc; i++) {
-        if (x->argv[i].n > STREAM_ENTRY_MAX - bytes)
-            return false;
+    for (int i = from; i < x->argc; i++)
         bytes += x->argv[i].n;
-    }
-    return true;
+    return stream_takes(bytes, (size_t)(x->argc - from) / 2);
 }
 
 static bool parse_add(struct exec *x, struct add_args *a)

@@ -6,6 +6,10 @@
 #include "ds/listpack.h"
 #include "types/stream_group.h"
 
+/* What a listpack adds to a part of an entry, and what else an entry and a master entry have, at most. */
+#define PART_BYTES 10
+#define HEAD_BYTES 128
+
 struct stream *stream_new(void)
 {
     return mem_calloc(sizeof(struct stream));
@@ -80,13 +84,19 @@ bool id_decrement(struct id *id)
 /* ---- adding -------------------------------------------------------------------------------------
  */
 
-static bool block_is_full(const uint8_t *block, size_t more_bytes, struct stream_limits limits)
+bool stream_takes(size_t bytes, size_t nfields)
+{
+    return nfields < LP_BYTES_MAX / (2 * PART_BYTES) &&
+           bytes < LP_BYTES_MAX - HEAD_BYTES - nfields * 2 * PART_BYTES;
+}
+
+static bool block_is_full(const uint8_t *block, size_t bytes, size_t nfields,
+                          struct stream_limits limits)
 {
     struct stream_block_counts counts = stream_block_counts(block);
-    size_t bytes = limits.block_bytes;
-    if (bytes == 0 || bytes > STREAM_ENTRY_MAX)
-        bytes = STREAM_ENTRY_MAX;
-    if (lp_bytes(block) + more_bytes >= bytes)
+    if (!stream_takes(lp_bytes(block) + bytes, nfields))
+        return true;
+    if (limits.block_bytes && lp_bytes(block) + bytes >= limits.block_bytes)
         return true;
     return limits.block_entries && (uint64_t)(counts.live + counts.deleted) >= limits.block_entries;
 }
@@ -99,7 +109,7 @@ void stream_append(struct stream *s, struct id id, const struct bytes *parts, si
     for (size_t i = 0; i < 2 * nfields; i++)
         bytes += parts[i].n;
     bool there = idmap_last(&s->nodes, &at);
-    if (there && !block_is_full(at.value, bytes, limits)) {
+    if (there && !block_is_full(at.value, bytes, nfields, limits)) {
         idmap_set(&at, stream_block_append(at.value, at.id, id, parts, nfields));
     } else {
         uint8_t *block = stream_block_new(parts, nfields);

@@ -30,9 +30,6 @@
 #include "ds/idmap.h"
 #include "types/stream_block.h"
 
-/* Longest entry: fields and values together. */
-#define STREAM_ENTRY_MAX ((size_t)1 << 30)
-
 /* Groups or consumers, in the order of their names; each begins with its name (struct bytes). */
 struct stream_names {
     void **at;
@@ -77,8 +74,9 @@ bool id_decrement(struct id *id);
 /* ---- entries ------------------------------------------------------------------------------------
  */
 
-/* Adds field, value, field, value ... (nfields pairs, up to STREAM_ENTRY_MAX bytes); id is above
- * last_id. */
+/* Can an entry of so many bytes and fields be stored? Somewhat below 1 GiB. */
+bool stream_takes(size_t bytes, size_t nfields);
+/* Adds field, value, field, value ..., nfields pairs that stream_takes; id is above last_id. */
 void stream_append(struct stream *s, struct id id, const struct bytes *parts, size_t nfields,
                    struct stream_limits limits);
 bool stream_has(const struct stream *s, struct id id);

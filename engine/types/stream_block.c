@@ -4,6 +4,8 @@
 
 /* Elements of an entry beside fields and values: flags, ms, seq. */
 #define HEAD 3
+/* Flags in their shortest form, so that marking an entry moves nothing. */
+#define FLAGS_BYTES 2
 
 static int64_t read_int(const uint8_t *at)
 {
@@ -78,7 +80,7 @@ uint8_t *stream_block_mark(uint8_t *block, uint8_t *const *at, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         uint8_t *flags = at[i];
-        /* Flags are one byte before and after: nothing moves. */
+        /* FLAGS_BYTES before and after: nothing moves. */
         block = lp_replace_int(block, &flags, read_int(flags) | STREAM_DELETED);
     }
     return add_counts(block, -(int64_t)n, (int64_t)n);
@@ -187,8 +189,11 @@ static bool skip(const uint8_t *block, const uint8_t **at, int64_t n)
 static bool entry_valid(const uint8_t *block, const uint8_t **at, int64_t nmaster, int64_t *deleted)
 {
     int64_t flags, ms, seq, n, elements;
+    const uint8_t *begin = *at;
     if (!take_int(block, at, &flags) || flags < 0 || flags > 3 || !take_int(block, at, &ms) ||
         !take_int(block, at, &seq))
+        return false;
+    if (lp_next(block, begin) != begin + FLAGS_BYTES)
         return false;
     bool same = flags & STREAM_SAME_FIELDS;
     if (same)

@@ -316,6 +316,71 @@ START_TEST(the_packed_form)
 }
 END_TEST
 
+/* A block of our own is well formed; with any byte of it changed it is refused, or still safe to walk and mark. */
+START_TEST(blocks_from_outside)
+{
+    struct stream *s = stream_new();
+    struct stream_limits limits = {4096, 100};
+    struct bytes parts[16];
+    char text[16][32];
+    struct idmap_at at;
+    for (uint64_t i = 1; i < 12; i++) {
+        struct id id = {i * 1000, i};
+        stream_append(s, id, parts, make_parts(i % 4 ? 1 : 4, id, parts, text), limits);
+    }
+    ck_assert(idmap_first(&s->nodes, &at));
+    size_t n = lp_bytes(at.value), taken = 0;
+    for (size_t i = 0; i < UNIT_STEPS(100000); i++) {
+        uint8_t *block = lp_dup(at.value);
+        struct stream *loaded = stream_new();
+        block[rng_below(n)] = (uint8_t)rng_below(256);
+        if (!stream_block_valid(block, n) || !stream_load_block(loaded, at.id, block)) {
+            lp_free(block);
+        } else {
+            struct stream_trim t = {.length = rng_below(12)};
+            stream_find_first_id(loaded);
+            stream_check(loaded);
+            stream_trim(loaded, &t);
+            stream_check(loaded);
+            taken++;
+        }
+        stream_free(loaded);
+    }
+    ck_assert_uint_gt(taken, 0);
+    stream_free(s);
+}
+END_TEST
+
+START_TEST(a_block_of_wide_flags_is_refused)
+{
+    struct bytes parts[] = {BYTES("a"), BYTES("x")};
+    uint8_t *block = stream_block_new(parts, 1), *at;
+    block = stream_block_append(block, (struct id){5, 1}, (struct id){5, 1}, parts, 1);
+    struct stream_packed e;
+    ck_assert(stream_block_first(block, (struct id){5, 1}, &e) &&
+              stream_block_valid(block, lp_bytes(block)));
+    /* 2 as an integer of 16 bits, which no writer of ours makes. */
+    size_t before = (size_t)(e.flags_at - block), n = lp_bytes(block);
+    at = mem_alloc(n + 2);
+    memcpy(at, block, before);
+    memcpy(at + before, "\xf1\x02\x00\x03", 4);
+    memcpy(at + before + 4, block + before + 2, n - before - 2);
+    at[0] = (uint8_t)(n + 2);
+    ck_assert(lp_validate(at, n + 2, NULL, NULL));
+    ck_assert(!stream_block_valid(at, n + 2));
+    mem_free(at);
+    lp_free(block);
+}
+END_TEST
+
+START_TEST(what_a_stream_takes)
+{
+    ck_assert(stream_takes(1 << 29, 1) && stream_takes(0, 1 << 20) &&
+              !stream_takes((size_t)1 << 30, 1));
+    ck_assert(!stream_takes(0, SIZE_MAX) && !stream_takes(SIZE_MAX, 0));
+}
+END_TEST
+
 START_TEST(a_million_entries_are_small)
 {
     struct stream *s = stream_new();
@@ -341,6 +406,9 @@ Suite *suite_stream(void)
     tcase_set_timeout(t, 120);
     tcase_add_loop_test(t, against_an_array, 0, 4);
     tcase_add_test(t, the_packed_form);
+    tcase_add_test(t, blocks_from_outside);
+    tcase_add_test(t, a_block_of_wide_flags_is_refused);
+    tcase_add_test(t, what_a_stream_takes);
     tcase_add_test(t, a_million_entries_are_small);
     suite_add_tcase(s, t);
     return s;
