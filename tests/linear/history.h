@@ -10,7 +10,7 @@
 
 #define KEYS         4
 #define CLIENTS_MAX  16
-#define WORDS_MAX    6
+#define WORDS_MAX    7
 #define WORD_BYTES   16
 #define COMMANDS_MAX 4
 #define REPLY_BYTES  3000

@@ -39,7 +39,7 @@ void state_hash(const struct state *s, const void *more, size_t n, uint64_t hash
 static void (*find(const char *name))(struct step *)
 {
     static const struct model_command *const tables[] = {model_strings, model_lists, model_zsets,
-                                                         model_sets};
+                                                         model_sets, model_streams};
     for (size_t t = 0; t < sizeof tables / sizeof *tables; t++) {
         for (const struct model_command *c = tables[t]; c->name; c++) {
             if (!strcmp(c->name, name))

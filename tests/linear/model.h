@@ -7,7 +7,15 @@
 
 #define VALUE_BYTES 2000
 
-enum value_kind { VALUE_NONE, VALUE_STRING, VALUE_LIST, VALUE_ZSET, VALUE_SET, VALUE_HASH };
+enum value_kind {
+    VALUE_NONE,
+    VALUE_STRING,
+    VALUE_LIST,
+    VALUE_ZSET,
+    VALUE_SET,
+    VALUE_HASH,
+    VALUE_STREAM
+};
 
 /* A string's bytes; a list's elements, each with a NUL behind it; a sorted set's members in their
  * order, each as "member score" with a NUL behind it; a set's members in byte order, a hash's fields as

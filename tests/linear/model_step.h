@@ -109,6 +109,7 @@ struct model_command {
 };
 
 /* Ended by one without a name. */
-extern const struct model_command model_strings[], model_lists[], model_zsets[], model_sets[];
+extern const struct model_command model_strings[], model_lists[], model_zsets[], model_sets[],
+    model_streams[];
 
 #endif

@@ -30,6 +30,9 @@ const struct scenario scenarios[] = {
     {"hashes", 2, .key_by_key = true, .needs = "HGETDEL", .templates = {
         "HSET @ a #", "HSET @ b $", "HSETNX @ a #", "HINCRBY @ a #", "HINCRBY @ c #", "HGET @ a", "HGET @ b", "HDEL @ a b",
         "HLEN @", "HSTRLEN @ b", "HMGET @ a b c", "DEL @"}},
+    {"streams", 2, .key_by_key = true, .needs = "XADD", .templates = {
+        "XADD @ MAXLEN 20 * f $", "XADD @ MAXLEN 20 * f $", "XLEN @", "XLEN @", "XRANGE @ - +", "XTRIM @ MAXLEN #",
+        "DEL @"}},
     {"transactions", 3, .transactions = true, .needs = "WATCH", .templates = {
         "GET @", "SET @ $", "INCR @", "APPEND @ #", "DEL @", "MSET @ # @ #", "RENAME @ @", "MGET @ @"}},
     {"transactions on lists", 3, .transactions = true, .needs = "LMOVE", .templates = {
