@@ -2,9 +2,10 @@
 
 import json
 import socket
+import threading
 import time
 
-from door import Program, equal, problem
+from door import Door, Program, Resp, equal, problem
 
 POP = "/v1/lists/jobs/pop"
 
@@ -199,6 +200,44 @@ def test_with_a_password_and_in_another_database(_):
             equal(own.post("/v1/lists/jobs/push?db=%d" % db, {"values": [db]}, **bearer).json["length"], 1)
         equal(waiter.answer()[1]["items"], ["3"])
         waiter.close()
+
+
+def test_nothing_is_lost_or_given_twice(_):
+    with Program("--threads", "8") as own:
+        resp = Resp(own.resp_port)
+        taken, failures = [], []
+
+        def consume(n):
+            mine = Door(own.http_port)
+            try:
+                while n % 4 or len(taken) < 2000:  # some give up often, and leave before the end
+                    answer = mine.post(POP, {"wait_ms": 30000 if n % 4 else 5, "count": 1 + n % 3})
+                    if answer.status == 204:
+                        continue
+                    taken.extend(answer.json["items"])
+                    if "end" in answer.json["items"]:
+                        return
+            except Exception as error:  # told below, where it is seen
+                failures.append(error)
+            finally:
+                mine.close()
+
+        threads = [threading.Thread(target=consume, args=(n,)) for n in range(16)]
+        for t in threads:
+            t.start()
+        for i in range(3000):
+            equal(resp.call("RPUSH", "jobs", i) > 0, True)
+        end = time.time() + 10
+        while len(taken) < 3000 and not failures:
+            assert time.time() < end, "somebody waits though there is something"
+            time.sleep(0.01)
+        for t in threads:
+            while t.is_alive():
+                resp.call("RPUSH", "jobs", "end")
+                t.join(0.05)
+        resp.close()
+        equal(failures, [])
+        equal(sorted(int(v) for v in taken if v != "end"), list(range(3000)))
 
 
 def test_the_program_ends_while_somebody_waits(_):
