@@ -149,7 +149,7 @@ static void *timer_main(void *arg)
         pthread_mutex_unlock(&e->timer_lock);
         busy = expire_due(e, th->gate_word);
         memcached_flush_due(e);
-        snapshot_reap(e);
+        snapshot_turn(e);
         mem_used_bytes(); /* keeps the peak current */
         pthread_mutex_lock(&e->timer_lock);
     }

@@ -59,9 +59,11 @@ struct engine {
     _Atomic uint64_t blocked;               /* clients that wait for a key */
     size_t startup_bytes;                   /* mem_used_bytes when it was opened */
     _Atomic bool draining, shutdown_requested;
-    _Atomic int save_child;     /* process of a BGSAVE; 0: none. Set with the gate closed, cleared by the timer */
-    _Atomic int64_t saved_at_s; /* LASTSAVE */
-    _Atomic bool save_failed;   /* the last one */
+    _Atomic int
+        save_child; /* process of a BGSAVE; 0: none. Set with the gate closed, cleared by the timer */
+    _Atomic int64_t saved_at_s;  /* LASTSAVE */
+    _Atomic bool save_failed;    /* the last one */
+    _Atomic bool save_scheduled; /* BGSAVE in a transaction: the timer does it */
 
     pthread_t timer;
     pthread_mutex_t timer_lock;

@@ -20,13 +20,10 @@ static const char *file_name(const struct engine *e, struct buf *path)
     return path->p;
 }
 
-static bool save_file(struct engine *e, size_t used_bytes, struct buf *error)
+static bool save_file(struct engine *e, const char *path, size_t used_bytes, struct buf *error)
 {
     struct snapshot_info info = {ATRIUM_VERSION, clock_wall_ms(), used_bytes};
-    struct buf path;
-    bool ok = snapshot_write(e->ks, file_name(e, &path), &info, error);
-    buf_release(&path);
-    return ok;
+    return snapshot_write(e->ks, path, &info, error);
 }
 
 static void saved(struct engine *e, bool ok)
@@ -48,17 +45,18 @@ static bool reply_if_saving(struct exec *x)
 
 bool snapshot_save_now(struct exec *x)
 {
-    struct buf error;
+    struct buf error, path;
     if (reply_if_saving(x))
         return false;
     buf_init(&error);
-    bool ok = save_file(x->engine, mem_used_bytes(), &error);
+    bool ok = save_file(x->engine, file_name(x->engine, &path), mem_used_bytes(), &error);
     saved(x->engine, ok);
     if (ok)
         log_notice("saved");
     else
         reply_errorf(x->reply, ERROR_GENERIC, "cannot save %.*s", (int)error.n, error.p);
     buf_release(&error);
+    buf_release(&path);
     return ok;
 }
 
@@ -75,18 +73,41 @@ static void cmd_lastsave(struct exec *x)
 
 /* ---- in a child ------------------------------------------------------------------------------- */
 
-/* Other threads may have held any lock but the keyspace's, whose gate is closed: the child takes no other, and does
- * not log. Sockets are closed, so that clients and ports are the parent's alone. */
-static void child_main(struct engine *e, size_t used_bytes) __attribute__((noreturn));
-static void child_main(struct engine *e, size_t used_bytes)
+/* Other threads may have held any lock but the keyspace's, whose gate is closed: the child takes no
+ * other, and does not log. Sockets are closed, so that clients and ports are the parent's alone. */
+static void child_main(struct engine *e, const char *path, size_t used_bytes)
+    __attribute__((noreturn));
+static void child_main(struct engine *e, const char *path, size_t used_bytes)
 {
     struct buf error;
     close_range(STDERR_FILENO + 1, ~0u, 0);
     buf_init(&error);
-    bool ok = save_file(e, used_bytes, &error);
+    bool ok = save_file(e, path, used_bytes, &error);
     if (!ok)
         dprintf(STDERR_FILENO, "cannot save %.*s\n", (int)error.n, error.p);
     _exit(ok ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
+/* The gate is closed, and there is no child. False: errno says why. */
+static bool start_child(struct engine *e)
+{
+    struct buf path;
+    const char *name = file_name(e, &path);
+    size_t used_bytes = mem_used_bytes();
+    pid_t child = fork();
+    if (child == 0)
+        child_main(e, name, used_bytes);
+    int failed = errno;
+    buf_release(&path);
+    if (child < 0) {
+        saved(e, false);
+        log_warning("cannot save in the background: %s", strerror(failed));
+        errno = failed;
+        return false;
+    }
+    atomic_store(&e->save_child, child);
+    log_notice("saving in the background, process %ld", (long)child);
+    return true;
 }
 
 static void cmd_bgsave(struct exec *x)
@@ -98,25 +119,20 @@ static void cmd_bgsave(struct exec *x)
     }
     if (reply_if_saving(x))
         return;
-    size_t used_bytes = mem_used_bytes();
-    pid_t child = fork();
-    if (child == 0)
-        child_main(e, used_bytes);
-    if (child < 0) {
-        saved(e, false);
+    if (atomic_load(&x->session->queued) >= 0) { /* half a transaction must not be saved */
+        atomic_store(&e->save_scheduled, true);
+        reply_simple(x->reply, "Background saving scheduled");
+    } else if (start_child(e)) {
+        reply_simple(x->reply, "Background saving started");
+    } else {
         reply_errorf(x->reply, ERROR_GENERIC, "cannot save: %s", strerror(errno));
-        return;
     }
-    atomic_store(&e->save_child, child);
-    log_notice("saving in the background, process %ld", (long)child);
-    reply_simple(x->reply, "Background saving started");
 }
 
-void snapshot_reap(struct engine *e)
+static void reap(struct engine *e, pid_t child)
 {
-    pid_t child = atomic_load(&e->save_child);
     int status;
-    if (child == 0 || waitpid(child, &status, WNOHANG) != child)
+    if (waitpid(child, &status, WNOHANG) != child)
         return;
     bool ok = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS;
     saved(e, ok);
@@ -125,6 +141,20 @@ void snapshot_reap(struct engine *e)
     else
         log_warning("saving in the background failed");
     atomic_store(&e->save_child, 0);
+}
+
+void snapshot_turn(struct engine *e)
+{
+    struct gate *g = keyspace_gate(e->ks);
+    pid_t child = atomic_load(&e->save_child);
+    if (child)
+        reap(e, child);
+    if (!atomic_load(&e->save_scheduled))
+        return;
+    gate_close(g);
+    if (atomic_load(&e->save_child) == 0 && atomic_exchange(&e->save_scheduled, false))
+        start_child(e);
+    gate_open(g);
 }
 
 void snapshot_stop(struct engine *e)

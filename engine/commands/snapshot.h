@@ -7,8 +7,9 @@
 
 /* Writes the file; the gate is closed. False: the error has been answered. */
 bool snapshot_save_now(struct exec *x);
-/* Takes note of a child that has ended. By the timer. */
-void snapshot_reap(struct engine *e);
+/* Takes note of a child that has ended, and begins a save that a transaction has asked for. By the timer, outside
+ * the gate. */
+void snapshot_turn(struct engine *e);
 /* Ends a child that is at work; its file is removed. When the engine closes. */
 void snapshot_stop(struct engine *e);
 /* The lines of INFO. */

@@ -128,6 +128,18 @@ class Snapshot(unittest.TestCase):
             for i in range(0, 200000, 997):
                 self.assertEqual(client.get("key:%d" % i), b"before")
 
+    def test_in_a_transaction(self):
+        """All of it is in the file, also what comes after BGSAVE."""
+        with atrium(self.folder) as client:
+            with client.pipeline() as pipe:
+                pipe.set("a", 1).execute_command("BGSAVE")
+                pipe.set("b", 2)
+                self.assertEqual(pipe.execute(), [True, True, True])
+            while not os.path.exists(self.file):
+                time.sleep(0.02)
+        with atrium(self.folder) as client:
+            self.assertEqual(client.mget("a", "b"), [b"1", b"2"])
+
     def test_what_redis_has_not(self):
         with atrium(self.folder) as client:
             client.hset("h", mapping={"a": 1, "b": 2})
