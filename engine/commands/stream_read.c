@@ -1,4 +1,5 @@
-/* Reading on from an id: XREAD, and XREADGROUP for a consumer of a group; both may wait. */
+/* Reading on from an id: XREAD, and XREADGROUP for a consumer of a group; both may wait. A wait with CLAIM
+ * ends by new entries alone: what becomes idle meanwhile is found by the next call, where Redis looks at it in time. */
 #include "commands/stream_args.h"
 
 struct read_args {
