@@ -7,11 +7,12 @@ ZSET_KEYS = [b"z%d" % i for i in range(6)] + [b"z:{tag}:1"]
 LEX_KEYS = [b"y0", b"y1", b"y2"]  # one score alone: order by member is undefined where scores differ
 NOT_LEX_KEYS = [b"ystring", b"ymissing"]
 LIST_KEYS = [b"l%d" % i for i in range(5)] + [b"l:{tag}:1"]
+GEO_KEYS = [b"g0", b"g1", b"g2"]
 HLL_KEYS = [b"p0", b"p1", b"p2", b"p3"]
 BIT_KEYS = [b"b0", b"b1", b"b2", b"b3"]
 SET_KEYS = [b"t%d" % i for i in range(6)] + [b"t:{tag}:1"]
 STREAM_KEYS = [b"x%d" % i for i in range(4)] + [b"x:{tag}:1"]
-ALL_KEYS = STRING_KEYS + HASH_KEYS + ZSET_KEYS + LIST_KEYS + SET_KEYS + STREAM_KEYS + BIT_KEYS + HLL_KEYS + [b"missing", b""]
+ALL_KEYS = STRING_KEYS + HASH_KEYS + ZSET_KEYS + LIST_KEYS + SET_KEYS + STREAM_KEYS + BIT_KEYS + HLL_KEYS + GEO_KEYS + [b"missing", b""]
 
 INTEGERS = [b"%d" % i for i in (0, 0, 1, 1, 1, 2, 3, 5, 7, 10, -1, -1, -2, -3, -10, 100, 4096)]
 EDGE_INTEGERS = [
@@ -85,6 +86,14 @@ def between(low, high):
 
 def between_keys(prefix, n):
     return lambda rng: prefix + b"%d" % rng.randrange(n)
+
+
+def degrees(most):
+    return lambda rng: b"%.6f" % rng.uniform(-most, most)
+
+
+def near(middle):
+    return lambda rng: b"%.8f" % rng.uniform(middle - 2, middle + 2)
 
 
 def counted(key, wrong=0.05):
@@ -244,6 +253,13 @@ SLOTS = {
     "element": mostly((8, element), (2, INTEGERS), (1, TEXTS), (0.1, [b"w" * 9000, b"v" * 3000])),
     "many_elements": many_elements,
     "counted_lists": counted(list_key),
+    "geo": mostly((20, GEO_KEYS), (1, ALL_KEYS)),
+    "geo_member": mostly((1, [b"pl%d" % i for i in range(25)])),
+    "geo_unit": mostly((20, [b"m", b"km", b"ft", b"mi", b"KM"]), (1, [b"cm", b"", b"kms"])),
+    "lon": mostly((6, degrees(180)), (6, near(13)), (1, [b"-180", b"0", b"179.9999", b"-179.9999"]), (0.2, [b"181", b"abc", b"nan",
+        b"-180.0001", b""])),  # fmt: skip
+    "lat": mostly((6, degrees(85)), (6, near(38)), (1, [b"85.0511", b"-85.05112878", b"0", b"84.9", b"-66.5"]), (0.2, [b"86", b"x", b"90"])),
+    "radius": mostly((8, between(0, 3000)), (3, between(0, 30)), (2, [b"0", b"1.5", b"20000", b"100000"]), (0.2, [b"-1", b"abc", b""])),
     "hll": mostly((20, [b"p0", b"p1", b"p2", b"p3"]), (1, ALL_KEYS)),
     "bits": mostly((14, BIT_KEYS), (1, ALL_KEYS)),
     "bit_offset": mostly((9, between(0, 130)), (1, [b"0", b"7", b"8", b"1000", b"5000"]), (0.5, [b"-1", b"abc", b"4294967296", b"",

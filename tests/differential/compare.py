@@ -7,7 +7,8 @@ import re
 import resp
 
 SCORES = {b"ZADD", b"ZSCORE", b"ZMSCORE", b"ZINCRBY", b"ZRANGE", b"ZREVRANGE", b"ZRANGEBYSCORE", b"ZREVRANGEBYSCORE",
-    b"ZPOPMIN", b"ZPOPMAX", b"ZMPOP", b"BZPOPMIN", b"BZPOPMAX", b"BZMPOP", b"ZUNION", b"ZINTER", b"ZDIFF", b"ZSCAN", b"ZRANDMEMBER"}  # fmt: skip
+    b"GEOPOS", b"GEOSEARCH", b"GEORADIUS", b"GEORADIUSBYMEMBER",
+    b"GEORADIUS_RO", b"GEORADIUSBYMEMBER_RO", b"ZPOPMIN", b"ZPOPMAX", b"ZMPOP", b"BZPOPMIN", b"BZPOPMAX", b"BZMPOP", b"ZUNION", b"ZINTER", b"ZDIFF", b"ZSCAN", b"ZRANDMEMBER"}  # fmt: skip
 UNORDERED = {b"KEYS", b"HKEYS", b"HVALS", b"SMEMBERS", b"SINTER", b"SUNION", b"SDIFF", b"SPOP"}
 SCANS = {b"SCAN": 1, b"SSCAN": 1, b"HSCAN": 2, b"ZSCAN": 2}  # elements of an item, under RESP2 and RESP3 alike
 RANDOM = {b"RANDOMKEY", b"HRANDFIELD", b"ZRANDMEMBER", b"SRANDMEMBER"}
@@ -40,6 +41,8 @@ def respelled(ours, theirs):
     if kind in "$," and mine != value:
         try:
             number = float(value)
+            if value == (b"%.17f" % float(mine)).rstrip(b"0").rstrip(b"."):  # places
+                return ours
             spelled = value in (b"%.17g" % number, b"%d" % number if abs(number) < 2**63 else b"")
             if float(mine) == number and spelled and (number or mine == b"0"):
                 return ours

@@ -1,6 +1,6 @@
 """The generator families: one module each, grammar lines and nothing else, and their shares of the run."""
 
-from families import bits, connection, hashes, hyperloglogs, keys, lists, sets, sorts, streams, strings, zsets
+from families import bits, connection, geos, hashes, hyperloglogs, keys, lists, sets, sorts, streams, strings, zsets
 from grammar import Family, mixed
 
 ONE = [
@@ -13,6 +13,7 @@ ONE = [
     (Family("sort", sorts.GRAMMAR), 8),
     (Family("stream", streams.GRAMMAR), 24),
     (Family("bitmap", bits.GRAMMAR), 12),
+    (Family("geo", geos.GRAMMAR), 10),
     (Family("hyperloglog", hyperloglogs.GRAMMAR), 6),
 ]
 ALL = ONE + [
