@@ -129,11 +129,16 @@ void exec_event(struct exec *x, unsigned k, enum event_class cls, const char *ev
     engine_notify(x->engine, x->db, cls, event, x->keys[k].name);
 }
 
-void exec_changed(struct exec *x, unsigned k, enum event_class cls, const char *event)
+void exec_touched(struct exec *x, unsigned k)
 {
     x->changes++;
     if (__builtin_expect(x->keys[k].shard->interests != NULL, 0))
         wait_touch(x, k);
+}
+
+void exec_changed(struct exec *x, unsigned k, enum event_class cls, const char *event)
+{
+    exec_touched(x, k);
     exec_event(x, k, cls, event);
 }
 

@@ -91,6 +91,8 @@ bool exec_delete_if_empty(struct exec *x, unsigned k, struct entry *e);
 /* Tells that key k was changed: watchers, statistics, log, and the event of that class and name. Once
  * for each key and event, after the change. */
 void exec_changed(struct exec *x, unsigned k, enum event_class cls, const char *event);
+/* The same where there is no event to tell of. */
+void exec_touched(struct exec *x, unsigned k);
 /* What putting a value of that type under key k of database db replaces: the events "new", or "overwritten" and
  * "type_changed". Before the put; exec_put_object and exec_set_string call it themselves. */
 void exec_announce(struct exec *x, unsigned db, unsigned k, enum value_type type);

@@ -353,17 +353,17 @@ static void cmd_georadiusbymember(struct exec *x)
     "(FROMMEMBER member | FROMLONLAT longitude latitude) (BYRADIUS radius " UNIT                   \
     " | BYBOX width height " UNIT ") "
 #define READ  "@1:0/1:RO+ACCESS"
-#define WRITE READ " ; kw:STORE:0/1:OW+UPDATE ; kw:STOREDIST:0/1:OW+UPDATE"
+#define WRITE(from) READ " ; kw:STORE@" from ":0/1:OW+UPDATE ; kw:STOREDIST@" from ":0/1:OW+UPDATE"
 #define STORE "[(STORE storekey | STOREDIST storedistkey)]"
 
 const struct command_row geo_search_commands[] = {
-    {"georadius", cmd_georadius, -6, "write,denyoom", GEO_ACL, WRITE, "3.2.0", GEO_GROUP,
+    {"georadius", cmd_georadius, -6, "write,denyoom", GEO_ACL, WRITE("6"), "3.2.0", GEO_GROUP,
      "key longitude latitude radius " UNIT " " SHOWN SOME SORTED STORE,
      "Finds or stores the places around a point."},
     {"georadius_ro", cmd_georadius, -6, "readonly", GEO_ACL, READ, "3.2.10", GEO_GROUP,
      "key longitude latitude radius " UNIT " " SHOWN SOME SORTED,
      "Finds the places around a point."},
-    {"georadiusbymember", cmd_georadiusbymember, -5, "write,denyoom", GEO_ACL, WRITE, "3.2.0",
+    {"georadiusbymember", cmd_georadiusbymember, -5, "write,denyoom", GEO_ACL, WRITE("5"), "3.2.0",
      GEO_GROUP, "key member radius " UNIT " " SHOWN SOME SORTED STORE,
      "Finds or stores the places around another one."},
     {"georadiusbymember_ro", cmd_georadiusbymember, -5, "readonly", GEO_ACL, READ, "3.2.10",

@@ -219,7 +219,7 @@ static bool make_dense(struct exec *x, struct bytes s)
     bool intact = hll_to_dense(&b);
     if (intact) {
         put(x, &b, false);
-        exec_changed(x, 0, EVENT_STRING, "pfadd");
+        exec_touched(x, 0);
     } else {
         reply_corrupt(x);
     }
