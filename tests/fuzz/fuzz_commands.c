@@ -18,7 +18,7 @@ static const struct command **commands;
 static struct argument **grammars;
 static uint32_t ncommands;
 
-/* What ends the program, changes its files or its connection, waits for the wall clock, or only
+/* What ends the program, changes its files or its connection, waits for the wall clock, is long by nature, or only
  * says at length what is always the same. */
 static bool is_left_out(const char *name)
 {

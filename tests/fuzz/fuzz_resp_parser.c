@@ -27,7 +27,9 @@ static bool take_requests(struct resp_parser *p, struct bytes in, size_t *start,
             note(out, bytes_str(error));
             return false;
         }
-        MUST(p->pos > 0 && p->argc >= 0 && p->argc <= limits->max_arguments);
+        MUST(p->pos > 0 && p->argc >= 0);
+        MUST(unread.p[0] != '*' ||
+             p->argc <= limits->max_arguments); /* of inline ones bytes are counted */
         for (int i = 0; i < p->argc; i++)
             note(out, p->argv[i]);
         buf_add_char(out, ';');
