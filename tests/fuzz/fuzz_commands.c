@@ -26,7 +26,7 @@ static bool is_left_out(const char *name)
         "shutdown",     "config|set",   "config|rewrite", "client|pause", "reset",
         "quit",         "auth",         "hello",          "command",      "command|docs",
         "command|info", "command|list", "info",           "monitor",      "wait",
-        "waitaof",      "select",       "save",           "bgsave"};
+        "waitaof",      "select",       "save",           "bgsave",       "pfselftest"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (!strcmp(name, names[i]))
             return true;
