@@ -159,11 +159,15 @@ static unsigned step_for(double radius_m, double lat)
     return step < 1 ? 1 : step > GEO_STEP_MAX ? GEO_STEP_MAX : (unsigned)step;
 }
 
+/* Around the globe, but only in the direction that moves: the cell of longitude 180 itself has one bit more, and so
+ * have the scores that lie in it. */
 static struct cell neighbour(struct cell c, int east, int north)
 {
     uint32_t mask = (uint32_t)((1ULL << c.step) - 1);
-    c.column = (c.column + (uint32_t)east) & mask;
-    c.row = (c.row + (uint32_t)north) & mask;
+    if (east)
+        c.column = (c.column + (uint32_t)east) & mask;
+    if (north)
+        c.row = (c.row + (uint32_t)north) & mask;
     return c;
 }
 
