@@ -62,11 +62,15 @@ static bool open_group(struct exec *x, struct stream **s, struct stream_group **
     return *g != NULL;
 }
 
-/* Argument 4: an id, or "$" for the last one. */
-static bool parse_position(struct exec *x, const struct stream *s, struct id *id)
+/* Argument 4: an id, "$" for the last one, or an end of all ids, which SETID alone takes. */
+static bool parse_position(struct exec *x, const struct stream *s, bool ends, struct id *id)
 {
     if (exec_is(x, 4, "$")) {
         *id = s ? s->last_id : ID_MIN;
+        return true;
+    }
+    if (ends && (exec_is(x, 4, "-") || exec_is(x, 4, "+"))) {
+        *id = exec_is(x, 4, "-") ? ID_MIN : ID_MAX;
         return true;
     }
     return stream_id_arg(x, 4, 0, id);
@@ -79,7 +83,7 @@ static void cmd_xgroup_create(struct exec *x)
     struct id id;
     if (!parse_group_options(x, true, &a) ||
         !(a.make ? stream_write(x, 0, &s) : open_stream(x, &s)) ||
-        (x->argc > 8 && !bad_arguments(x)) || !parse_position(x, s, &id))
+        (x->argc > 8 && !bad_arguments(x)) || !parse_position(x, s, false, &id))
         return;
     if (s && stream_group_find(s, x->argv[3])) {
         reply_error(x->reply, ERROR_BUSYGROUP);
@@ -99,7 +103,7 @@ static void cmd_xgroup_setid(struct exec *x)
     struct stream_group *g;
     struct id id;
     if (!parse_group_options(x, false, &a) || !open_group(x, &s, &g) ||
-        (x->argc > 7 && !bad_arguments(x)) || !parse_position(x, s, &id))
+        (x->argc > 7 && !bad_arguments(x)) || !parse_position(x, s, true, &id))
         return;
     stream_group_set(g, id, a.entries_read);
     exec_changed(x, 0, EVENT_STREAM, "xgroup-setid");

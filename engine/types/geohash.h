@@ -9,6 +9,7 @@
 #ifndef ATRIUM_TYPES_GEOHASH_H
 #define ATRIUM_TYPES_GEOHASH_H
 
+#include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -31,7 +32,7 @@ uint64_t geo_encode(struct geo_point p);
 /* The number that a score stands for; one that is none stands for 0. */
 static inline uint64_t geo_of_score(double score)
 {
-    return score >= 0 && score < 18446744073709551616.0 ? (uint64_t)score : 0;
+    return fabs(score) < 9223372036854775808.0 ? (uint64_t)(int64_t)score : 0;
 }
 /* The middle of the cell. */
 struct geo_point geo_decode(uint64_t bits);

@@ -263,6 +263,8 @@ def same_sort(argv, ours, theirs):
     """A set that nothing sorts comes in any order."""
     words = [arg.upper() for arg in argv]
     unsorted = b"BY" in words and b"*" not in argv[words.index(b"BY") + 1]
+    if b"LIMIT" in words and unsorted:
+        return both_lists(ours, theirs) and len(ours[1]) == len(theirs[1])
     return unsorted and b"STORE" not in words and same_elements(argv, ours, theirs)
 
 
