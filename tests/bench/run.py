@@ -184,6 +184,8 @@ ITEMS = {
     "strings (14 B key, 64 B value)": lambda i: command(b"SET", b"key:%010d" % i, b"v" * 64),
     "sorted set members (15 B)": lambda i: command(b"ZADD", b"z", b"%d" % (i * 7919 % 1000003), b"member:%08d" % i),
     "hash fields (10 B, 9 B value)": lambda i: command(b"HSET", b"h", b"f%09d" % i, b"v%08d" % i),
+    "stream entries (3 fields)": lambda i: command(b"XADD", b"st", b"*", b"user", b"u%07d" % i, b"page", b"/home",
+                                                   b"ms", b"%d" % (i % 1000)),
 }
 
 
@@ -240,6 +242,7 @@ class Row:
 DATA = {
     "sorted set": (1000000, lambda i: command(b"ZADD", b"z", b"%d" % (i * 7919 % 1000003), b"m:%012d" % i)),
     "list": (1000, lambda i: command(b"RPUSH", b"list", b"element:%06d" % i)),
+    "bitmap": (1, lambda i: command(b"SET", b"bitmap", bytes(j * 37 % 256 for j in range(131072)))),
     "sets": (20000, lambda i: command(b"SADD", b"set:%d" % (i % 2), b"member:%06d" % (i // 2 + i % 2 * 5000))),
 }
 
@@ -254,6 +257,7 @@ def resp_table(million):
         ("LPUSH", ["LPUSH", "queue", "element"]),
         ("LPOP", ["LPOP", "queue"]),
         ("SADD", ["SADD", "set", "member:__rand_int__"]),
+        ("PFADD", ["PFADD", "visitors", "visitor:__rand_int__"]),
         ("XADD with MAXLEN ~ 100000", ["XADD", "stream", "MAXLEN", "~", "100000", "*", "field", "value"]))]
     rows += [Row("%s on %d members" % (name, million), 16, words, "sorted set", million, ours, cost)
              for name, words, ours, cost in (
@@ -262,6 +266,7 @@ def resp_table(million):
         ("ZRANGE of 10", ["ZRANGE", "z", "{r}", "{r+9}"], True, 1),
         ("ZRANGEBYSCORE of 10", ["ZRANGEBYSCORE", "z", "__rand_int__", "+inf", "LIMIT", "0", "10"], False, 1))]
     return rows + [
+        Row("BITCOUNT of 128 KiB", 16, ["BITCOUNT", "bitmap"], "bitmap", cost=50),
         Row("LRANGE of 100", 16, ["LRANGE", "list", "{r}", "{r+99}"], "list", 900, True, 5),
         Row("SINTER of two sets of 10000, 5000 in both", 16, ["SINTER", "set:0", "set:1"], "sets", cost=500)]
 
