@@ -51,10 +51,10 @@ enum engine_result engine_execute(struct session *s, const struct bytes *argv, i
                                   struct reply *reply);
 
 /* Where a session's command is blocked: answers it and returns true, or false where it waits on. Called for what
- * session_ops.wake told, with WAKE_TIMEOUT when its deadline has passed. In the owner's thread, outside a
+ * session_ops.wake told, and with WAKE_DUE when its time has come (then ask for the next one). In the owner's thread, outside a
  * batch. */
 bool engine_wake(struct session *s, enum wake_reason reason, struct reply *reply);
-/* The blocked command's id and deadline (wall clock, 0: none); 0 where there is none. */
+/* The blocked command's id, 0 where there is none; and the time of its end or next try (wall clock, 0: none). */
 uint64_t engine_wait_id(const struct session *s);
 uint64_t engine_wait_deadline_ms(const struct session *s);
 

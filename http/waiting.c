@@ -98,6 +98,15 @@ static void on_kill(struct session *s)
 
 static const struct session_ops guest_ops = {.close = on_kill, .wake = on_wake};
 
+/* Until the end of the guest's wait, or its next try. */
+static void set_deadline(struct waiting_room *w, struct guest *g)
+{
+    uint64_t deadline_ms = engine_wait_deadline_ms(g->session);
+    g->deadline_ms = deadline_ms ? deadline_ms : UINT64_MAX;
+    if (g->deadline_ms < w->next_deadline_ms)
+        w->next_deadline_ms = g->deadline_ms;
+}
+
 static void serve_guest(struct waiting_room *w, struct guest *g)
 {
     struct capture *reply = &g->request->reply;
@@ -107,6 +116,8 @@ static void serve_guest(struct waiting_room *w, struct guest *g)
         leave(w, g, WAIT_GONE);
     else if (engine_wake(g->session, g->reason, &reply->base))
         leave(w, g, WAIT_ANSWERED);
+    else
+        set_deadline(w, g);
 }
 
 static void serve_woken(struct waiting_room *w)
@@ -125,7 +136,7 @@ static int check_deadlines(struct waiting_room *w)
     if (now_ms >= w->next_deadline_ms) {
         for (struct guest *g = w->guests; g; g = g->next) {
             if (g->deadline_ms <= now_ms)
-                wake_guest(w, g, WAKE_TIMEOUT);
+                wake_guest(w, g, WAKE_DUE);
             else if (g->deadline_ms < next)
                 next = g->deadline_ms;
         }
@@ -134,7 +145,7 @@ static int check_deadlines(struct waiting_room *w)
     }
     if (!w->guests)
         return -1;
-    uint64_t left = w->next_deadline_ms - now_ms;
+    uint64_t left = w->next_deadline_ms > now_ms ? w->next_deadline_ms - now_ms : 0;
     return left < INT_MAX ? (int)left : INT_MAX;
 }
 
@@ -149,10 +160,7 @@ static void watch(struct waiting_room *w, struct guest *g)
     if (g->next)
         g->next->prev = g;
     w->guests = g;
-    uint64_t deadline_ms = engine_wait_deadline_ms(g->session);
-    g->deadline_ms = deadline_ms ? deadline_ms : UINT64_MAX;
-    if (g->deadline_ms < w->next_deadline_ms)
-        w->next_deadline_ms = g->deadline_ms;
+    set_deadline(w, g);
 }
 
 static void enter(struct waiting_room *w, struct guest *g)

@@ -110,6 +110,7 @@ struct block {
     enum value_type type;                /* what they must hold for another try */
     bool on_loss;                        /* another try also when a key goes or changes its type */
     uint64_t timeout_ms;                 /* 0: for ever */
+    uint64_t retry_ms;                   /* another try after so long too, 0: none; each try names it anew */
     void (*on_timeout)(struct reply *r); /* NULL: a null array */
 };
 

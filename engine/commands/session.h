@@ -30,7 +30,8 @@ struct session;
 enum wake_reason {
     WAKE_ANSWERED, /* another command served it */
     WAKE_RETRY,    /* its key is not what it was */
-    WAKE_TIMEOUT,
+    WAKE_TIMEOUT,  /* CLIENT UNBLOCK ... TIMEOUT */
+    WAKE_DUE,      /* the time of engine_wait_deadline_ms has come: its end, or another try */
     WAKE_ERROR, /* CLIENT UNBLOCK ... ERROR */
 };
 

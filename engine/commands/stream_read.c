@@ -1,5 +1,5 @@
 /* Reading on from an id: XREAD, and XREADGROUP for a consumer of a group; both may wait. A wait with CLAIM
- * ends by new entries alone: what becomes idle meanwhile is found by the next call, where Redis looks at it in time. */
+ * also ends when a pending entry has been idle for long enough: it is tried again at that time. */
 #include "commands/stream_args.h"
 
 struct read_args {
@@ -339,6 +339,27 @@ static void reply_source(struct exec *x, unsigned k, const struct read_args *a, 
 
 /* ---- waiting ------------------------------------------------------------------------------------ */
 
+/* In how many ms the next pending entry can be claimed, 0: never by waiting. */
+static uint64_t next_claim_ms(struct exec *x, const struct read_args *a, const struct source *sources)
+{
+    uint64_t next = 0;
+    for (int i = 0; a->claims && i < a->n; i++) {
+        struct id from = ID_MIN;
+        struct stream_nack *nack = sources[i].g && sources[i].fresh ? stream_nack_oldest(sources[i].g, &from) : NULL;
+        while (nack && !stream_has(sources[i].s, nack->entry))
+            nack = stream_nack_oldest(sources[i].g, &from);
+        if (!nack)
+            continue;
+        int64_t at_ms, left;
+        if (__builtin_add_overflow(nack->delivered_at_ms, a->min_idle_ms, &at_ms))
+            continue;
+        left = at_ms - (int64_t)x->now_ms;
+        uint64_t ms = left > 0 ? (uint64_t)left : 1;
+        next = next == 0 || ms < next ? ms : next;
+    }
+    return next;
+}
+
 /* Nothing there: waits, with "$" and "+" as what they are now, or answers that. */
 static void wait_for_entries(struct exec *x, const struct read_args *a,
                              const struct source *sources)
@@ -346,7 +367,8 @@ static void wait_for_entries(struct exec *x, const struct read_args *a,
     struct block b = {.n = (unsigned)a->n,
                       .type = TYPE_STREAM,
                       .on_loss = a->for_group,
-                      .timeout_ms = a->block_ms};
+                      .timeout_ms = a->block_ms,
+                      .retry_ms = next_claim_ms(x, a, sources)};
     if (!a->block_at || !exec_block(x, &b)) {
         reply_null_array(x->reply);
         return;

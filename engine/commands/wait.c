@@ -75,9 +75,15 @@ static void leave_queues(struct waiter *w)
         interest_unwait(&w->links[i]);
 }
 
+static void set_retry(struct exec *x, struct waiter *w, const struct block *b)
+{
+    atomic_store_explicit(&w->retry_at_ms, b->retry_ms ? x->now_ms + b->retry_ms : 0, memory_order_relaxed);
+}
+
 bool exec_block(struct exec *x, const struct block *b)
 {
     if (x->waiter) {
+        set_retry(x, x->waiter, b);
         x->blocked = true;
         return true;
     }
@@ -87,6 +93,7 @@ bool exec_block(struct exec *x, const struct block *b)
     struct waiter *w = waiter_new(x, b->type, deadline_ms);
     w->on_loss = b->on_loss;
     w->on_timeout = b->on_timeout ? b->on_timeout : reply_null_array;
+    set_retry(x, w, b);
     join_queues(w, x, b->first, b->n);
     x->session->waiter = w;
     atomic_store_explicit(&x->session->waiting, w->id, memory_order_relaxed);
@@ -339,6 +346,8 @@ bool engine_wake(struct session *s, enum wake_reason reason, struct reply *reply
 {
     struct engine_thread *th = engine_thread(s->engine);
     struct waiter *w = s->waiter;
+    if (reason == WAKE_DUE)
+        reason = w->deadline_ms && w->deadline_ms <= clock_wall_ms() ? WAKE_TIMEOUT : WAKE_RETRY;
     bool answered = reason == WAKE_ANSWERED || settle(th, w, reason);
     if (answered)
         capture_replay(&w->answer, reply);
@@ -359,7 +368,11 @@ uint64_t engine_wait_id(const struct session *s)
 
 uint64_t engine_wait_deadline_ms(const struct session *s)
 {
-    return s->waiter ? s->waiter->deadline_ms : 0;
+    if (!s->waiter)
+        return 0;
+    uint64_t end = s->waiter->deadline_ms;
+    uint64_t retry = atomic_load_explicit(&s->waiter->retry_at_ms, memory_order_relaxed);
+    return retry && (!end || retry < end) ? retry : end;
 }
 
 bool session_waits(const struct session *s)

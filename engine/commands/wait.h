@@ -31,6 +31,7 @@ struct waiter {
     bool on_loss;         /* try also when a key is gone or of another type */
     uint64_t id;          /* never given twice */
     uint64_t deadline_ms; /* 0: none */
+    _Atomic uint64_t retry_at_ms; /* another try then, 0: none; whoever tries sets it, the owner reads it */
     void (*on_timeout)(struct reply *r);
     struct shard_set shards;
     unsigned nlinks;

@@ -394,10 +394,14 @@ static struct conn *conn_of_deadline(struct wheel_node *node)
 static void serve_woken(struct conn *c)
 {
     c->woken = false;
-    if (c->dead || !c->blocked || !c->protocol->wake(c, c->wake_reason))
+    if (c->dead || !c->blocked)
         return;
-    c->blocked = false;
     forget_deadline(c);
+    if (!c->protocol->wake(c, c->wake_reason)) {
+        conn_block(c); /* until its next deadline */
+        return;
+    }
+    c->blocked = false;
     conn_mark_dirty(c);
     try_serve(c);
 }
@@ -406,7 +410,7 @@ void conn_serve_woken(struct loop *l)
 {
     struct wheel_node *node;
     while (l->deadlines.count && (node = wheel_pop_due(&l->deadlines, clock_wall_ms())))
-        conn_wake(conn_of_deadline(node), WAKE_TIMEOUT);
+        conn_wake(conn_of_deadline(node), WAKE_DUE);
     while (l->woken) {
         struct conn *c = l->woken;
         l->woken = c->next_woken;

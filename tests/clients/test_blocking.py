@@ -97,6 +97,21 @@ class Waiting(unittest.TestCase):
             self.r.rpush("q", "kept")
             self.assertEqual(self.r.lpop("q"), b"kept")
 
+    def test_a_wait_with_claim_ends_when_an_entry_is_idle_for_long_enough(self):
+        read = ["XREADGROUP", "GROUP", "g", "b", "BLOCK"]
+        self.r.xgroup_create("s", "g", mkstream=True)
+        entry = self.r.xadd("s", {"f": "v"})
+        self.assertEqual(len(self.r.xreadgroup("g", "a", {"s": ">"})[0][1]), 1)
+        began = time.monotonic()
+        self.assertFalse(self.r.execute_command(*read, 100, "CLAIM", 100000, "STREAMS", "s", ">"))
+        self.assertGreaterEqual(time.monotonic() - began, 0.098)
+        self.r.execute_command("XCLAIM", "s", "g", "a", 0, entry)
+        began = time.monotonic()
+        reply = self.r.execute_command(*read, 0, "CLAIM", 300, "STREAMS", "s", ">")
+        self.assertGreaterEqual(time.monotonic() - began, 0.25)
+        self.assertIn(entry, repr(reply).encode())
+        self.assertEqual([p["consumer"] for p in self.r.xpending_range("s", "g", "-", "+", 5)], [b"b"])
+
     def test_within_a_transaction_nothing_waits(self):
         with self.r.pipeline() as pipe:
             pipe.blpop(["none"], 0)
