@@ -17,6 +17,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -88,7 +89,7 @@ def suites():
     folder = os.path.join(ROOT, "tests")
     for name in sorted(os.listdir(folder)):
         entry = os.path.join(folder, name, "run.py")
-        if name != "bench" and os.access(entry, os.X_OK): # that one measures, it does not test
+        if name not in ("bench", "fuzz") and os.access(entry, os.X_OK): # the one measures, the other runs beside
             yield name, [entry]
 
 
@@ -134,11 +135,35 @@ def run_unit(program):
     return passed, failed
 
 
+class Beside(threading.Thread):
+    """The fuzz targets: they need no server and all the time they can get, so they run beside the suites, which go first."""
+
+    def __init__(self):
+        super().__init__()
+        self.text = ""
+        self.start()
+
+    def run(self):
+        command = ["nice", "-n", "5", os.path.join(ROOT, "tests/fuzz/run.py")]
+        done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT)
+        self.text = done.stdout.decode("utf-8", "replace")
+
+    def result(self):
+        """(passed, failed)"""
+        self.join()
+        found = COUNTS.findall(self.text)
+        passed, failed = map(int, found[-1]) if found else (0, 1)
+        print("== beside\n%s%s fuzz: %d passed, %d failed" % (self.text if failed else "", "FAIL" if failed else "ok  ", passed,
+                                                            failed), flush=True)
+        return passed, failed
+
+
 # What runs with which build. The sanitizer builds leave out what compares answers, not memory; the fuzz targets are a
-# build of their own, so they run once.
+# build of their own, beside all of them.
 BUILDS = {
-    "plain": ("build", lambda name: name != "fuzz"),
-    "asan": ("build/asan", lambda name: name != "browser"),
+    "plain": ("build", lambda name: True),
+    "asan": ("build/asan", lambda name: name not in ("browser", "linear")),
     "tsan": ("build/tsan", lambda name: name in ("unit", "clients", "ws", "http", "linear")),
 }
 # More threads than cores, so that they meet everywhere.
@@ -152,6 +177,7 @@ def main():
     args = parser.parse_args()
     only = set(filter(None, args.only.split(",")))
     counts = []
+    beside = Beside() if "asan" in args.builds and (not only or "fuzz" in only) else None
     for label in args.builds.split(","):
         folder, wanted = BUILDS[label]
         program = os.path.join(ROOT, folder, "atrium")
@@ -161,6 +187,8 @@ def main():
         for name, command in suites():
             if wanted(name) and (not only or name in only):
                 counts.append(run_suite(name, command, program, label))
+    if beside:
+        counts.append(beside.result())
     passed, failed = sum(c[0] for c in counts), sum(c[1] for c in counts)
     print("%d passed, %d failed" % (passed, failed), flush=True)
     return 1 if failed or not passed else 0

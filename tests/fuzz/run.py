@@ -5,7 +5,7 @@
 
 Each target starts from seeds/TARGET, and from what earlier runs have found worth keeping in build/fuzz/corpus/TARGET.
 An input that crashes is kept in build/fuzz/findings: play it again with build/fuzz/TARGET FILE, and write the unit test
-that shows the same. A suite of `make test`, in one build alone: the targets are a build of their own."""
+that shows the same. Part of `make test`, once: the targets are a build of their own."""
 
 import argparse
 import concurrent.futures
@@ -17,7 +17,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD = os.path.join(os.path.dirname(os.path.dirname(HERE)), "build", "fuzz")
 IN_TESTS_S = 60
-LIMITS = ["-max_len=4096", "-timeout=10", "-rss_limit_mb=1024", "-print_final_stats=1", "-verbosity=0"]
+LIMITS = ["-max_len=4096", "-timeout=30", "-rss_limit_mb=1024", "-print_final_stats=1", "-verbosity=0"]
 
 
 def targets():
