@@ -351,6 +351,7 @@ static void on_readable(struct conn *c)
         conn_kill(c);
         return;
     }
+    c->loop->turn_bytes += (size_t)n;
     c->in.n += (size_t)n;
     engine_count(c->loop->engine, COUNTER_BYTES_IN, (uint64_t)n);
     if (c->closing) /* what comes after an error or QUIT is not looked at */

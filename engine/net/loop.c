@@ -18,12 +18,14 @@
  * one request, one wake-up, paid for by the client's own send. Where sleeps are that short in a row
  * and many clients are active, so that none of them notices, the loop naps instead and then serves
  * in one turn what has come. With few clients all of them would wait for the end of the nap, so the
- * active ones are counted, a window at a time. */
+ * active ones are counted, a window at a time. Clients that send whole pipelines pay for few wake-ups
+ * and would only lose the nap: a turn that brought more than single requests starts the count anew. */
 #define NAP_US      40
 #define SHORT_US    50 /* a sleep that a request cut short */
 #define SHORT_TURNS 4  /* so many of them in a row */
 #define ACTIVE_MIN  24
 #define WINDOW_US   1000
+#define SMALL_BYTES 256 /* a client's share of a turn of single requests, at most */
 
 void loop_wake(struct loop *l)
 {
@@ -226,6 +228,13 @@ static int wait_for_events(struct loop *l, struct epoll_event *events)
     return n;
 }
 
+static void end_turn(struct loop *l, int events)
+{
+    if (l->turn_bytes > (size_t)events * SMALL_BYTES)
+        l->short_turns = 0;
+    l->turn_bytes = 0;
+}
+
 static void *loop_main(void *arg)
 {
     struct loop *l = arg;
@@ -241,6 +250,7 @@ static void *loop_main(void *arg)
         sweep(l);
         flush_dirty(l);
         free_dead(l);
+        end_turn(l, n);
     }
     take_handed(l);
     flush_dirty(l);

@@ -74,6 +74,7 @@ struct loop {
     uint64_t swept_at_ms;
     /* When to gather requests: loop.c. */
     unsigned short_turns;
+    size_t turn_bytes;           /* received in this turn */
     uint64_t window;             /* the present one */
     unsigned active, was_active; /* connections seen in it, and in the one before */
     _Atomic bool stop;
