@@ -44,14 +44,20 @@ static void raise_descriptor_limit(const struct config *c)
                     (unsigned long long)lim.rlim_cur);
 }
 
-/* Until SIGTERM, SIGINT or SHUTDOWN. */
+/* Until SIGTERM, SIGINT or SHUTDOWN, and the keys are saved where they are to be. */
 static void wait_for_end(struct engine *e, const sigset_t *signals)
 {
     const struct timespec poll = {.tv_nsec = 100 * 1000000L};
-    while (sigtimedwait(signals, NULL, &poll) < 0) {
-        if (engine_shutdown_requested(e))
-            return;
+    while (!engine_shutdown_requested(e)) {
+        if (sigtimedwait(signals, NULL, &poll) < 0)
+            continue;
+        engine_drain(e, true);
+        if (engine_finish(e))
+            break;
+        engine_drain(e, false);
     }
+    engine_drain(e, true);
+    log_notice("ending");
 }
 
 struct doors {
@@ -166,8 +172,6 @@ static int run(struct config *config)
     if (engine_load(e, &error) && open_doors(&doors, e, &error)) {
         print_doors(config, &doors);
         wait_for_end(e, &signals);
-        log_notice("ending");
-        engine_drain(e);
         rc = EXIT_SUCCESS;
     } else {
         fail(&error);

@@ -132,6 +132,28 @@ static bool parse_limits(const struct config *c, const struct directive *d, stru
     return !wrong;
 }
 
+static bool check_save(const struct directive *d, struct bytes value, struct buf *error)
+{
+    if (config_check_save(value))
+        return true;
+    buf_printf(error, "%s: Invalid save parameters", d->name);
+    return false;
+}
+
+/* Before the program runs each line adds its pairs; the first takes the place of the default. */
+static void set_save(struct config *c, struct bytes value, bool running)
+{
+    int id = CONFIG_SAVE;
+    pthread_mutex_lock(&c->lock);
+    if (running || value.n == 0 || !atomic_load(&c->changed[id]))
+        buf_clear(&c->strings[id]);
+    else if (c->strings[id].n)
+        buf_add_char(&c->strings[id], ' ');
+    buf_add_bytes(&c->strings[id], value);
+    atomic_store(&c->numbers[id], (int64_t)c->strings[id].n);
+    pthread_mutex_unlock(&c->lock);
+}
+
 static void set_string(struct config *c, int id, struct bytes value)
 {
     pthread_mutex_lock(&c->lock);
@@ -164,16 +186,21 @@ static int check(const struct config *c, struct bytes name, struct bytes value, 
         buf_printf(error, "%s: can't set immutable config", d->name);
         return -1;
     }
+    if (running && d->flags & PROTECTED) {
+        buf_printf(error, "%s: can't set protected config", d->name);
+        return -1;
+    }
     if (d->kind == KIND_STRING && memchr(value.p ? value.p : "", '\0', value.n)) {
         buf_printf(error, "%s: argument must not hold a zero byte", d->name);
         return -1;
     }
-    if (id == CONFIG_SAVE && value.n) {
-        buf_printf(error, "%s: argument must be \"\", as no snapshot is taken unasked", d->name);
+    if (id == CONFIG_DBFILENAME && (value.n == 0 || memchr(value.p, '/', value.n))) {
+        buf_printf(error, "%s: dbfilename can't be a path, just a filename", d->name);
         return -1;
     }
     struct output_limit ignored[OUTPUT_CLASSES];
     bool right = d->kind == KIND_STRING   ? true
+                 : d->kind == KIND_SAVE   ? check_save(d, value, error)
                  : d->kind == KIND_LIMITS ? parse_limits(c, d, value, ignored, error)
                                           : parse_number(d, value, v, error);
     return right ? id : -1;
@@ -196,6 +223,8 @@ bool config_set(struct config *c, struct bytes name, struct bytes value, bool ru
     struct output_limit limits[OUTPUT_CLASSES];
     if (directives[id].kind == KIND_STRING) {
         set_string(c, id, value);
+    } else if (directives[id].kind == KIND_SAVE) {
+        set_save(c, value, running);
     } else if (directives[id].kind == KIND_LIMITS) {
         parse_limits(c, &directives[id], value, limits, error);
         config_set_limits(c, limits);
@@ -266,7 +295,7 @@ void config_string(const struct config *c, enum config_id id, struct buf *out)
 void config_text(const struct config *c, int id, struct buf *out)
 {
     const struct directive *d = &directives[id];
-    if (d->kind == KIND_STRING)
+    if (d->kind == KIND_STRING || d->kind == KIND_SAVE)
         config_string(c, (enum config_id)id, out);
     else if (d->kind == KIND_BOOL)
         buf_add_str(out, config_int(c, (enum config_id)id) ? "yes" : "no");

@@ -60,6 +60,13 @@ bool config_is_empty(const struct config *c, enum config_id id);
 
 struct output_limit config_output_limit(const struct config *c, enum output_class class);
 
+/* A pair of the directive save: so many seconds since the last snapshot, and so many changes. */
+struct save_point {
+    int64_t seconds, changes;
+};
+/* Takes the next pair from the front of the directive's text; false at its end, or where it is none. */
+bool config_next_save_point(struct bytes *text, struct save_point *p);
+
 /* CONFIG GET: visits every directive whose name matches the glob. */
 typedef void config_visit(const char *name, struct bytes value, void *ctx);
 void config_each(const struct config *c, struct bytes pattern, config_visit *visit, void *ctx);

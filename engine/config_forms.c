@@ -1,4 +1,4 @@
-/* The directives that are neither one number nor a string: client-output-buffer-limit,
+/* The directives that are neither one number nor a string: client-output-buffer-limit, save,
  * notify-keyspace-events. */
 #include "config_internal.h"
 
@@ -133,6 +133,28 @@ void config_rewrite_limits(const struct config *c, const struct directive *d, st
         config_write_size(limits[i].soft_bytes, out);
         buf_printf(out, " %lld\n", (long long)limits[i].soft_seconds);
     }
+}
+
+/* ---- save
+ * -------------------------------------------------------------------------------------------------- */
+
+bool config_next_save_point(struct bytes *text, struct save_point *p)
+{
+    struct bytes seconds = next_word(text), changes = next_word(text);
+    return num_parse_int(seconds, &p->seconds) && num_parse_int(changes, &p->changes) &&
+           p->seconds >= 1 && p->changes >= 0;
+}
+
+bool config_check_save(struct bytes text)
+{
+    struct save_point p;
+    if (text.n && text.p[text.n - 1] == ' ')
+        return false;
+    while (text.n) {
+        if (!config_next_save_point(&text, &p))
+            return false;
+    }
+    return true;
 }
 
 /* ---- notify-keyspace-events

@@ -16,9 +16,10 @@ enum directive_kind {
     KIND_STRING,
     KIND_ENUM,
     KIND_LIMITS,
-    KIND_EVENTS
+    KIND_EVENTS,
+    KIND_SAVE
 };
-enum directive_flag { FIXED = 1, SECRET = 2 };
+enum directive_flag { FIXED = 1, SECRET = 2, PROTECTED = 4 };
 
 struct directive {
     const char *name;
@@ -59,6 +60,9 @@ void config_limits(const struct config *c, struct output_limit limits[OUTPUT_CLA
 /* All classes on one line / a line for each that differs from the default, as CONFIG REWRITE has them. */
 void config_write_limits(const struct config *c, struct buf *out);
 void config_rewrite_limits(const struct config *c, const struct directive *d, struct buf *out);
+
+/* All of `text` as save points. */
+bool config_check_save(struct bytes text);
 
 /* Bits of enum event_class. */
 bool config_parse_events(struct bytes text, int64_t *classes);

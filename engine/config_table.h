@@ -1,7 +1,7 @@
 /* X(id, name, kind, default, min, max, flags, help): included by config.h and config.c.
  * kind: INT, OCTAL, BYTES (takes kb, mb, gb), BOOL (yes/no), STRING, ENUM (the words stand in the help after the
- * colon), or LIMITS and EVENTS (config_forms.c).
- * flags: FIXED (not by CONFIG SET), SECRET (never shown in a log or INFO), 0. */
+ * colon), or LIMITS, EVENTS and SAVE (config_forms.c).
+ * flags: FIXED and PROTECTED (not by CONFIG SET, which says so in other words), SECRET (never shown in a log or INFO), 0. */
 /* clang-format off */
 X(PORT, "port", INT, "6379", 0, 65535, FIXED, "RESP port; 0 shuts the door")
 X(MEMCACHED_PORT, "memcached-port", INT, "11211", 0, 65535, FIXED, "memcached port; 0 shuts the door")
@@ -10,10 +10,14 @@ X(BIND, "bind", STRING, "127.0.0.1 -::1", 0, 0, FIXED, "addresses to listen on; 
 X(UNIXSOCKET, "unixsocket", STRING, "", 0, 0, FIXED, "path of a RESP Unix socket")
 X(UNIXSOCKETPERM, "unixsocketperm", OCTAL, "0", 0, 0777, FIXED, "its permissions, octal; 0 leaves the umask's")
 X(THREADS, "threads", INT, "0", 0, 64, FIXED, "network threads; 0: as many as cores, at most 8")
-X(DIR, "dir", STRING, ".", 0, 0, FIXED, "working directory")
+X(DIR, "dir", STRING, ".", 0, 0, PROTECTED, "working directory")
 X(DATABASES, "databases", INT, "16", 16, 16, FIXED, "always 16")
-X(SAVE, "save", STRING, "", 0, 0, FIXED, "always \"\": no snapshot is taken unasked")
-X(DBFILENAME, "dbfilename", STRING, "dump.rdb", 0, 0, FIXED, "snapshot of SAVE and BGSAVE, loaded at the start")
+X(SAVE, "save", SAVE, "", 0, 0, 0, "when a snapshot is taken unasked: pairs of seconds and changes, both reached; none: never")
+X(DBFILENAME, "dbfilename", STRING, "dump.rdb", 0, 0, PROTECTED, "name of the snapshot in it, loaded at the start")
+X(STOP_WRITES_ON_BGSAVE_ERROR, "stop-writes-on-bgsave-error", BOOL, "yes", 0, 0, 0, "refuse writes while save points exist and the last background save failed")
+X(RDBCOMPRESSION, "rdbcompression", BOOL, "yes", 0, 0, 0, "compress long strings in snapshots")
+X(RDBCHECKSUM, "rdbchecksum", BOOL, "yes", 0, 0, FIXED, "end snapshots with a checksum, and verify it")
+X(RDB_SAVE_INCREMENTAL_FSYNC, "rdb-save-incremental-fsync", BOOL, "yes", 0, 0, 0, "sync a snapshot every 4 MiB while it is written")
 X(APPENDONLY, "appendonly", ENUM, "no", 0, 0, FIXED, "there is no log of writes, so always: no")
 X(REQUIREPASS, "requirepass", STRING, "", 0, 0, SECRET, "password of the default user")
 X(MAXCLIENTS, "maxclients", INT, "10000", 1, 1000000, 0, "connections at most, all doors")

@@ -76,6 +76,14 @@ uint64_t engine_counter(struct engine *e, enum engine_counter c)
     return sum;
 }
 
+uint64_t engine_changes(struct engine *e)
+{
+    uint64_t sum = 0;
+    for (int i = 0; i < GATE_THREADS_MAX; i++)
+        sum += atomic_load_explicit(&e->threads[i].changes, memory_order_relaxed);
+    return sum;
+}
+
 void engine_reset_counters(struct engine *e)
 {
     for (int i = 0; i < GATE_THREADS_MAX; i++) {
@@ -251,7 +259,8 @@ struct engine *engine_open(struct config *config)
     monitor_init(&e->monitor);
     pthread_mutex_init(&e->stats_lock, NULL);
     e->started_at_ms = clock_wall_ms();
-    atomic_store(&e->saved_at_s, (int64_t)(e->started_at_ms / 1000));
+    child_init(&e->child);
+    snapshot_state_init(e);
     e->next_session_id = 1;
     pthread_mutex_init(&e->sessions_lock, NULL);
     make_run_id(e->run_id);
@@ -265,6 +274,7 @@ void engine_close(struct engine *e)
 {
     stop_timer(e);
     snapshot_stop(e);
+    child_release(&e->child);
     if (current && current->engine == e) {
         gate_leave(current->gate_word);
         pthread_setspecific(thread_key, NULL);
@@ -301,9 +311,9 @@ void engine_pause(struct engine *e, uint64_t until_ms, bool all)
     atomic_store(&e->paused_until_ms, extends && before > until_ms ? before : until_ms);
 }
 
-void engine_drain(struct engine *e)
+void engine_drain(struct engine *e, bool on)
 {
-    atomic_store(&e->draining, true);
+    atomic_store(&e->draining, on);
 }
 
 bool engine_ready(const struct engine *e)

@@ -96,9 +96,12 @@ void engine_count(struct engine *e, enum engine_counter c, uint64_t n);
 uint64_t engine_counter(struct engine *e, enum engine_counter c);
 void engine_reset_counters(struct engine *e);
 
-/* Draining: set once when the program ends; readyz answers 503 from then on. */
-void engine_drain(struct engine *e);
+/* Draining: set when the program is about to end; readyz answers 503 meanwhile. */
+void engine_drain(struct engine *e, bool on);
 bool engine_ready(const struct engine *e);
+/* Before the doors are shut: saves the keys where save points ask for it, and holds writes from then on. False: they
+ * cannot be saved, and the program is not to end. */
+bool engine_finish(struct engine *e);
 /* SHUTDOWN: asks the program to end; it polls or waits for this. */
 void engine_request_shutdown(struct engine *e);
 bool engine_shutdown_requested(const struct engine *e);

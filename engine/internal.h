@@ -8,8 +8,10 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "commands/child.h"
 #include "commands/monitor.h"
 #include "commands/slowlog.h"
+#include "commands/snapshot.h"
 #include "commands/stats.h"
 #include "engine.h"
 #include "keyspace/keyspace.h"
@@ -34,6 +36,7 @@ struct engine_thread {
     uint64_t clock_us;          /* in a batch: when the command before ended; 0: not known */
     struct command_stat *stats; /* by command id */
     _Atomic uint64_t counters[COUNTER_COUNT];
+    _Atomic uint64_t changes; /* of keys, since the start */
 };
 
 struct engine {
@@ -58,12 +61,10 @@ struct engine {
     _Atomic bool paused_all;                /* reads too */
     _Atomic uint64_t blocked;               /* clients that wait for a key */
     size_t startup_bytes;                   /* mem_used_bytes when it was opened */
+    _Atomic bool holds_writes; /* the program ends, and has saved; set with the gate closed */
     _Atomic bool draining, shutdown_requested;
-    _Atomic int
-        save_child; /* process of a BGSAVE; 0: none. Set with the gate closed, cleared by the timer */
-    _Atomic int64_t saved_at_s;  /* LASTSAVE */
-    _Atomic bool save_failed;    /* the last one */
-    _Atomic bool save_scheduled; /* BGSAVE in a transaction: the timer does it */
+    struct child child;
+    struct snapshot_state snapshot;
 
     pthread_t timer;
     pthread_mutex_t timer_lock;
@@ -73,6 +74,14 @@ struct engine {
 
 /* The calling thread's record, made on first use. */
 struct engine_thread *engine_thread(struct engine *e);
+
+/* Changes that a command has made (exec.changes); and those of all threads since the start, for save points. */
+static inline void engine_add_changes(struct engine_thread *th, uint64_t n)
+{
+    uint64_t v = atomic_load_explicit(&th->changes, memory_order_relaxed);
+    atomic_store_explicit(&th->changes, v + n, memory_order_relaxed);
+}
+uint64_t engine_changes(struct engine *e);
 
 /* CLIENT PAUSE: writes, and where `all` everything, wait until then; 0 ends it. */
 void engine_pause(struct engine *e, uint64_t until_ms, bool all);

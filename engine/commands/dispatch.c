@@ -105,16 +105,31 @@ void exec_add_shards(const struct exec *x, struct shard_set *set)
 
 /* ---- running ---------------------------------------------------------------------------------- */
 
-static void run_gated(struct engine_thread *th, struct exec *x)
+static bool is_write(const struct session *s, const struct command *cmd)
+{
+    return cmd->flags & CMD_WRITE || (cmd->flags & CMD_TRANSACTION && transaction_writes(s));
+}
+
+/* The program is about to end, and what it holds has been saved: looked at within the gate, behind which it was. */
+static bool held_back(const struct exec *x)
+{
+    bool holds = atomic_load_explicit(&x->engine->holds_writes, memory_order_relaxed);
+    return __builtin_expect(holds, 0) && is_write(x->session, x->cmd);
+}
+
+static bool run_gated(struct engine_thread *th, struct exec *x)
 {
     struct gate *g = keyspace_gate(x->ks);
     release_shard(th);
     leave_gate(th);
     gate_close(g);
     x->gated = true;
-    x->cmd->row->handler(x);
+    bool runs = !held_back(x);
+    if (runs)
+        x->cmd->row->handler(x);
     wait_serve(th);
     gate_open(g);
+    return runs;
 }
 
 /* Some of the shards have blocked clients: what they need is locked too, so that they can be served. */
@@ -177,17 +192,18 @@ static bool wants_gate(const struct exec *x)
                                            : command_needs_gate(x->cmd, x->argv, x->argc);
 }
 
-static void run(struct engine_thread *th, struct exec *x, uint64_t now_us)
+/* False: it is held back, and nothing happened. */
+static bool run(struct engine_thread *th, struct exec *x, uint64_t now_us)
 {
     uint32_t flags = x->cmd->flags;
-    if (flags & (CMD_GATE | CMD_TRANSACTION | CMD_PATTERNS) && wants_gate(x)) {
-        run_gated(th, x);
-        return;
-    }
+    if (flags & (CMD_GATE | CMD_TRANSACTION | CMD_PATTERNS) && wants_gate(x))
+        return run_gated(th, x);
     enter_gate(th);
-    if (flags & CMD_UNLOCKED) {
+    bool runs = !held_back(x);
+    if (!runs || flags & CMD_UNLOCKED) {
         release_shard(th);
-        x->cmd->row->handler(x);
+        if (runs)
+            x->cmd->row->handler(x);
     } else if (x->cmd->one_key) {
         run_one_key(th, x, now_us);
     } else {
@@ -195,6 +211,7 @@ static void run(struct engine_thread *th, struct exec *x, uint64_t now_us)
     }
     if (!th->batching)
         leave_gate(th);
+    return runs;
 }
 
 /* ---- checks ----------------------------------------------------------------------------------- */
@@ -264,6 +281,17 @@ static bool allowed_while_subscribed(const struct command *cmd)
     return false;
 }
 
+/* The state of the server forbids it: the error has been answered. */
+static bool refused_by_state(struct session *s, const struct command *cmd, struct reply *r)
+{
+    if (__builtin_expect(snapshot_denies_writes(s->engine), 0) &&
+        (is_write(s, cmd) || strcmp(cmd->row->name, "ping") == 0)) {
+        reply_error(r, ERROR_MISCONF);
+        return true;
+    }
+    return false;
+}
+
 /* True where the command may run; else the error has been answered. */
 static bool admit(struct session *s, const struct command *cmd, int argc, struct reply *r)
 {
@@ -281,6 +309,8 @@ static bool admit(struct session *s, const struct command *cmd, int argc, struct
                      cmd->row->name);
         return false;
     }
+    if (refused_by_state(s, cmd, r))
+        return false;
     if (s->subs && s->resp == 2 && s->door == DOOR_RESP && session_subscribed(s) &&
         !allowed_while_subscribed(cmd)) {
         reply_errorf(r, ERROR_GENERIC,
@@ -326,6 +356,8 @@ static uint64_t account_command(struct engine_thread *th, const struct exec *x, 
     struct command_stat *stat = &th->stats[x->cmd->id];
     int64_t slow_us = config_int(x->engine->config, CONFIG_SLOWLOG_SLOWER_THAN);
     engine_count(x->engine, COUNTER_COMMANDS, 1);
+    if (x->changes)
+        engine_add_changes(th, x->changes);
     stat_add(&stat->calls, 1);
     stat_add(&stat->us, took_us);
     if (x->reply->erred) {
@@ -414,8 +446,8 @@ enum engine_result engine_execute(struct session *s, const struct bytes *argv, i
     atomic_store_explicit(&s->active_at_ms, x.now_ms, memory_order_relaxed);
     atomic_store_explicit(&s->last_command, cmd, memory_order_relaxed);
     feed_monitor(&x, now_us);
-    if (collect_keys(&x))
-        run(th, &x, now_us);
+    if (collect_keys(&x) && !run(th, &x, now_us))
+        return ENGINE_PAUSED;
     account(th, &x, now_us);
     return x.blocked ? ENGINE_BLOCKED : ENGINE_DONE;
 }

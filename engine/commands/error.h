@@ -33,7 +33,11 @@
       "command not allowed when used memory > 'maxmemory'.")                                                     \
     X(LOADING, "LOADING", 503, "loading", true, "SERVER_ERROR", "Redis is loading the dataset in memory")        \
     X(BUSY, "BUSY", 503, "busy", true, "SERVER_ERROR", "the server is busy")                                     \
-    X(MISCONF, "MISCONF", 503, "persistence-failing", true, "SERVER_ERROR", "writes are refused")                \
+    X(MISCONF, "MISCONF", 503, "persistence-failing", true, "SERVER_ERROR",                                     \
+      "Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may " \
+      "modify the data set are disabled, because this instance is configured to report errors during writes if RDB " \
+      "snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the " \
+      "RDB error.")                                                                                              \
     X(READONLY, "READONLY", 503, "read-only", true, "SERVER_ERROR", "You can't write against a read only replica.") \
     X(INVALIDOBJ, "INVALIDOBJ", 409, "wrong-type", false, "SERVER_ERROR", "Corrupted HLL object detected")       \
     X(UNBLOCKED, "UNBLOCKED", 503, "unblocked", true, "SERVER_ERROR",                                            \

@@ -75,6 +75,7 @@ static void info_memory(struct exec *x, struct buf *out)
 static void info_persistence(struct exec *x, struct buf *out)
 {
     buf_add_str(out, "loading:0\r\nasync_loading:0\r\n");
+    child_info_lines(&x->engine->child, out);
     snapshot_info_lines(x->engine, out);
     buf_add_str(out, "aof_enabled:0\r\naof_rewrite_in_progress:0\r\n");
 }
@@ -96,8 +97,12 @@ static void info_stats(struct exec *x, struct buf *out)
         out, "pubsub_patterns:%zu\r\ntotal_messages_published:%llu\r\ntotal_error_replies:%llu\r\n",
         hub_pattern_count(x->engine->hub), count_of(x, COUNTER_PUBLISHED),
         count_of(x, COUNTER_ERRORS));
-    buf_printf(out, "client_output_buffer_limit_disconnections:%llu\r\n",
-               count_of(x, COUNTER_OUTPUT_LIMIT_CLOSED));
+    buf_printf(out,
+               "client_output_buffer_limit_disconnections:%llu\r\n"
+               "latest_fork_usec:%llu\r\ntotal_forks:%llu\r\n",
+               count_of(x, COUNTER_OUTPUT_LIMIT_CLOSED),
+               (unsigned long long)atomic_load(&x->engine->child.fork_us),
+               (unsigned long long)atomic_load(&x->engine->child.forks));
 }
 
 static void info_replication(struct exec *x, struct buf *out)
@@ -191,7 +196,7 @@ static void cmd_info(struct exec *x)
     buf_release(&out);
 }
 
-/* ---- LOLWUT, SHUTDOWN
+/* ---- LOLWUT
  * ---------------------------------------------------------------------------------------- */
 
 /* A small pattern, and the version. */
@@ -212,35 +217,10 @@ static void cmd_lolwut(struct exec *x)
     buf_release(&out);
 }
 
-static void cmd_shutdown(struct exec *x)
-{
-    struct option o[] = {{"NOSAVE", 1, 0, false, 0}, {"ABORT", 1, 0, true, 0},
-                         {"NOW", 0, 0, false, 0},    {"FORCE", 0, 0, false, 0},
-                         {"SAVE", 1, 0, false, 0},   {0}};
-    if (!exec_options(x, 1, o))
-        return;
-    if (o[1].at) { /* it ends at once, so there is never one to stop */
-        if (o[2].at || o[3].at)
-            reply_error(x->reply, ERROR_SYNTAX);
-        else
-            reply_errorf(x->reply, ERROR_GENERIC, "No shutdown in progress.");
-        return;
-    }
-    if (o[4].at && !snapshot_save_now(x))
-        return;
-    engine_request_shutdown(x->engine);
-    x->session->close_after_reply = true;
-    if (x->session->door !=
-        DOOR_RESP) /* there the end of the connection is the answer, as clients expect */
-        reply_ok(x->reply);
-}
-
 const struct command_row info_commands[] = {
     {"info", cmd_info, -1, "loading,stale,unlocked", "dangerous", "", "1.0.0", "server",
      "[section ...]", "Returns figures about the server."},
     {"lolwut", cmd_lolwut, -1, "readonly,fast", "", "", "5.0.0", "server", "[VERSION version]",
      "Shows a picture and the version."},
-    {"shutdown", cmd_shutdown, -1, "admin,noscript,loading,stale,no_multi,allow_busy,gate", "", "",
-     "1.0.0", "server", "[(NOSAVE | SAVE)] [NOW] [FORCE] [ABORT]", "Ends the server."},
     {0},
 };

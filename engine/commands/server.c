@@ -1,6 +1,7 @@
 /* The server: databases, time. */
 #include "base/clock.h"
 #include "commands/exec.h"
+#include "commands/snapshot.h"
 #include "commands/wait.h"
 #include "commands/session.h"
 
@@ -17,7 +18,11 @@ static void cmd_flush(struct exec *x)
         return;
     for (unsigned db = all ? 0 : x->db; db < (all ? DB_COUNT : x->db + 1u); db++)
         wait_touch_db(x->engine, db);
+    for (unsigned db = all ? 0 : x->db; db < (all ? DB_COUNT : x->db + 1u); db++)
+        x->changes += keyspace_size(x->ks, db);
     keyspace_flush_gated(x->ks, all ? -1 : (int)x->db, !o[1].at);
+    if (all)
+        snapshot_flushed(x->engine);
     reply_ok(x->reply);
 }
 
@@ -46,6 +51,7 @@ static void cmd_swapdb(struct exec *x)
     touch_both(x, (unsigned)a, (unsigned)b);
     keyspace_swap_gated(x->ks, (unsigned)a, (unsigned)b);
     touch_both(x, (unsigned)a, (unsigned)b);
+    x->changes++;
     reply_ok(x->reply);
 }
 

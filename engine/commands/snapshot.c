@@ -1,15 +1,28 @@
 #include "commands/snapshot.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "commands/exec.h"
 #include "commands/rdb_settings.h"
 #include "internal.h"
 #include "persist/snapshot.h"
+
+/* After a save point's save has failed, the next try comes so much later at the earliest. */
+#define RETRY_S 5
+
+static int64_t now_s(void)
+{
+    return (int64_t)(clock_wall_ms() / 1000);
+}
+
+void snapshot_state_init(struct engine *e)
+{
+    atomic_store(&e->snapshot.saved_at_s, now_s());
+    atomic_store(&e->snapshot.took_s, -1);
+}
 
 /* dbfilename as a C string in `path`. */
 static const char *file_name(const struct engine *e, struct buf *path)
@@ -20,165 +33,249 @@ static const char *file_name(const struct engine *e, struct buf *path)
     return path->p;
 }
 
-static bool save_file(struct engine *e, const char *path, size_t used_bytes, struct buf *error)
+static struct snapshot_info info_of(const struct engine *e)
 {
-    struct snapshot_info info = {ATRIUM_VERSION, clock_wall_ms(), used_bytes};
-    return snapshot_write(e->ks, path, &info, error);
+    return (struct snapshot_info){.program_version = ATRIUM_VERSION,
+                                  .now_ms = clock_wall_ms(),
+                                  .used_bytes = mem_used_bytes(),
+                                  .plain = !config_int(e->config, CONFIG_RDBCOMPRESSION),
+                                  .unsummed = !config_int(e->config, CONFIG_RDBCHECKSUM),
+                                  .sync_often =
+                                      config_int(e->config, CONFIG_RDB_SAVE_INCREMENTAL_FSYNC)};
 }
 
-static void saved(struct engine *e, bool ok)
+static void saved(struct engine *e, uint64_t changes)
 {
-    if (ok)
-        atomic_store(&e->saved_at_s, (int64_t)(clock_wall_ms() / 1000));
-    atomic_store(&e->save_failed, !ok);
+    struct snapshot_state *st = &e->snapshot;
+    atomic_store(&st->saved_changes, changes);
+    atomic_store(&st->saved_at_s, now_s());
+    atomic_store(&st->failed, false);
+    atomic_fetch_add(&st->saves, 1);
 }
 
 /* ---- in this thread --------------------------------------------------------------------------- */
 
-static bool reply_if_saving(struct exec *x)
+bool snapshot_save_now(struct engine *e, struct buf *error)
 {
-    if (atomic_load(&x->engine->save_child) == 0)
-        return false;
-    reply_errorf(x->reply, ERROR_GENERIC, "Background save already in progress");
-    return true;
-}
-
-bool snapshot_save_now(struct exec *x)
-{
-    struct buf error, path;
-    if (reply_if_saving(x))
-        return false;
-    buf_init(&error);
-    bool ok = save_file(x->engine, file_name(x->engine, &path), mem_used_bytes(), &error);
-    saved(x->engine, ok);
-    if (ok)
-        log_notice("saved");
-    else
-        reply_errorf(x->reply, ERROR_GENERIC, "cannot save %.*s", (int)error.n, error.p);
-    buf_release(&error);
+    struct snapshot_info info = info_of(e);
+    struct buf path;
+    uint64_t changes = engine_changes(e);
+    bool ok = snapshot_write(e->ks, file_name(e, &path), &info, error);
     buf_release(&path);
+    if (ok) {
+        saved(e, changes);
+        log_notice("saved");
+    } else {
+        log_warning("cannot save %.*s", (int)error->n, error->p);
+    }
     return ok;
 }
 
 static void cmd_save(struct exec *x)
 {
-    if (snapshot_save_now(x))
+    struct buf error;
+    if (child_runs(&x->engine->child, CHILD_SNAPSHOT)) {
+        reply_errorf(x->reply, ERROR_GENERIC, "Background save already in progress");
+        return;
+    }
+    buf_init(&error);
+    if (snapshot_save_now(x->engine, &error))
         reply_ok(x->reply);
+    else
+        reply_errorf(x->reply, ERROR_GENERIC, "cannot save %.*s", (int)error.n, error.p);
+    buf_release(&error);
 }
 
 static void cmd_lastsave(struct exec *x)
 {
-    reply_int(x->reply, atomic_load(&x->engine->saved_at_s));
+    reply_int(x->reply, atomic_load(&x->engine->snapshot.saved_at_s));
 }
 
 /* ---- in a child ------------------------------------------------------------------------------- */
 
-/* Other threads may have held any lock but the keyspace's, whose gate is closed: the child takes no
- * other, and does not log. Sockets are closed, so that clients and ports are the parent's alone. */
-static void child_main(struct engine *e, const char *path, size_t used_bytes)
+static void tell_wrote(void *child, uint64_t keys)
+{
+    child_wrote(child, keys);
+}
+
+static void child_main(struct engine *e, const char *path, struct snapshot_info *info)
     __attribute__((noreturn));
-static void child_main(struct engine *e, const char *path, size_t used_bytes)
+static void child_main(struct engine *e, const char *path, struct snapshot_info *info)
 {
     struct buf error;
-    close_range(STDERR_FILENO + 1, ~0u, 0);
     buf_init(&error);
-    bool ok = save_file(e, path, used_bytes, &error);
+    info->wrote = tell_wrote;
+    info->ctx = &e->child;
+    bool ok = snapshot_write(e->ks, path, info, &error);
     if (!ok)
         dprintf(STDERR_FILENO, "cannot save %.*s\n", (int)error.n, error.p);
+    child_measure(&e->child);
     _exit(ok ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
 /* The gate is closed, and there is no child. False: errno says why. */
 static bool start_child(struct engine *e)
 {
+    struct snapshot_state *st = &e->snapshot;
+    struct snapshot_info info = info_of(e);
     struct buf path;
     const char *name = file_name(e, &path);
-    size_t used_bytes = mem_used_bytes();
-    pid_t child = fork();
+    atomic_store(&st->child_changes, engine_changes(e));
+    atomic_store(&st->tried_at_s, now_s());
+    atomic_store(&st->scheduled, false);
+    pid_t child = child_fork(e, CHILD_SNAPSHOT);
     if (child == 0)
-        child_main(e, name, used_bytes);
+        child_main(e, name, &info);
     int failed = errno;
     buf_release(&path);
     if (child < 0) {
-        saved(e, false);
-        log_warning("cannot save in the background: %s", strerror(failed));
+        atomic_store(&st->failed, true);
+        log_warning("cannot save in the background: fork: %s", strerror(failed));
         errno = failed;
         return false;
     }
-    atomic_store(&e->save_child, child);
-    log_notice("saving in the background, process %ld", (long)child);
+    log_notice("saving in the background, process %ld; the fork took %llu us", (long)child,
+               (unsigned long long)atomic_load(&e->child.fork_us));
     return true;
 }
 
 static void cmd_bgsave(struct exec *x)
 {
     struct engine *e = x->engine;
-    if (x->argc > 2 || (x->argc == 2 && !exec_is(x, 1, "SCHEDULE"))) {
+    bool schedule = x->argc == 2 && exec_is(x, 1, "SCHEDULE");
+    bool in_transaction = atomic_load(&x->session->queued) >= 0; /* half of one must not be saved */
+    if (x->argc > 1 && !schedule) {
         reply_error(x->reply, ERROR_SYNTAX);
-        return;
-    }
-    if (reply_if_saving(x))
-        return;
-    if (atomic_load(&x->session->queued) >= 0) { /* half a transaction must not be saved */
-        atomic_store(&e->save_scheduled, true);
+    } else if (child_runs(&e->child, CHILD_SNAPSHOT)) {
+        reply_errorf(x->reply, ERROR_GENERIC, "Background save already in progress");
+    } else if (in_transaction || (schedule && atomic_load(&e->child.pid))) {
+        atomic_store(&e->snapshot.scheduled, true);
         reply_simple(x->reply, "Background saving scheduled");
+    } else if (atomic_load(&e->child.pid)) {
+        reply_errorf(x->reply, ERROR_GENERIC,
+                     "Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE "
+                     "SCHEDULE in order to schedule a BGSAVE whenever possible.");
     } else if (start_child(e)) {
         reply_simple(x->reply, "Background saving started");
     } else {
-        reply_errorf(x->reply, ERROR_GENERIC, "cannot save: %s", strerror(errno));
+        reply_errorf(x->reply, ERROR_GENERIC, "cannot fork: %s", strerror(errno));
     }
 }
 
-static void reap(struct engine *e, pid_t child)
+/* ---- by the timer ----------------------------------------------------------------------------- */
+
+static void reap(struct engine *e)
 {
-    int status;
-    if (waitpid(child, &status, WNOHANG) != child)
+    struct snapshot_state *st = &e->snapshot;
+    bool ok;
+    if (!child_ended(&e->child, CHILD_SNAPSHOT, &ok))
         return;
-    bool ok = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS;
-    saved(e, ok);
-    if (ok)
-        log_notice("saved in the background");
-    else
+    uint64_t took_ms = clock_wall_ms() - atomic_load(&e->child.started_at_ms);
+    atomic_store(&st->took_s, (int64_t)(took_ms / 1000));
+    if (ok) {
+        saved(e, atomic_load(&st->child_changes));
+        log_notice("saved in the background, in %llu ms", (unsigned long long)took_ms);
+    } else {
+        atomic_store(&st->failed, true);
         log_warning("saving in the background failed");
-    atomic_store(&e->save_child, 0);
+    }
+    child_done(&e->child);
+}
+
+static uint64_t unsaved_changes(struct engine *e)
+{
+    return engine_changes(e) - atomic_load(&e->snapshot.saved_changes);
+}
+
+/* Is a save point reached? */
+static bool point_reached(struct engine *e)
+{
+    struct snapshot_state *st = &e->snapshot;
+    struct save_point p;
+    struct buf text;
+    bool reached = false;
+    if (config_is_empty(e->config, CONFIG_SAVE) ||
+        (atomic_load(&st->failed) && now_s() - atomic_load(&st->tried_at_s) <= RETRY_S))
+        return false;
+    int64_t age_s = now_s() - atomic_load(&st->saved_at_s);
+    uint64_t changes = unsaved_changes(e);
+    buf_init(&text);
+    config_string(e->config, CONFIG_SAVE, &text);
+    for (struct bytes rest = buf_bytes(&text); !reached && config_next_save_point(&rest, &p);)
+        reached = age_s > p.seconds && changes >= (uint64_t)p.changes;
+    buf_release(&text);
+    if (reached)
+        log_notice("%llu changes in %lld seconds", (unsigned long long)changes, (long long)age_s);
+    return reached;
 }
 
 void snapshot_turn(struct engine *e)
 {
     struct gate *g = keyspace_gate(e->ks);
-    pid_t child = atomic_load(&e->save_child);
-    if (child)
-        reap(e, child);
-    if (!atomic_load(&e->save_scheduled))
+    reap(e);
+    if (atomic_load(&e->child.pid) || !(atomic_load(&e->snapshot.scheduled) || point_reached(e)))
         return;
     gate_close(g);
-    if (atomic_load(&e->save_child) == 0 && atomic_exchange(&e->save_scheduled, false))
+    if (atomic_load(&e->child.pid) == 0)
         start_child(e);
     gate_open(g);
 }
 
 void snapshot_stop(struct engine *e)
 {
-    pid_t child = atomic_load(&e->save_child);
     struct buf path;
-    if (child == 0)
+    if (!child_runs(&e->child, CHILD_SNAPSHOT))
         return;
-    kill(child, SIGKILL);
-    waitpid(child, NULL, 0);
+    pid_t pid = child_kill(&e->child);
+    if (pid == 0)
+        return;
     buf_init(&path);
     config_string(e->config, CONFIG_DBFILENAME, &path);
-    snapshot_temporary_name(&path, child);
+    snapshot_temporary_name(&path, pid);
     unlink(path.p);
     buf_release(&path);
 }
 
+/* ---- what others ask -------------------------------------------------------------------------- */
+
+bool snapshot_has_points(struct engine *e)
+{
+    return !config_is_empty(e->config, CONFIG_SAVE);
+}
+
+bool snapshot_denies_writes(struct engine *e)
+{
+    return __builtin_expect(atomic_load_explicit(&e->snapshot.failed, memory_order_relaxed), 0) &&
+           snapshot_has_points(e) && config_int(e->config, CONFIG_STOP_WRITES_ON_BGSAVE_ERROR);
+}
+
+void snapshot_flushed(struct engine *e)
+{
+    snapshot_stop(e);
+    if (snapshot_has_points(e))
+        atomic_store(&e->snapshot.scheduled, true);
+}
+
 void snapshot_info_lines(struct engine *e, struct buf *out)
 {
+    const struct snapshot_state *st = &e->snapshot;
+    const struct child *c = &e->child;
+    bool on = child_runs(c, CHILD_SNAPSHOT);
+    uint64_t age_ms = clock_wall_ms() - atomic_load(&c->started_at_ms);
     buf_printf(out,
-               "rdb_bgsave_in_progress:%d\r\nrdb_last_save_time:%lld\r\n"
-               "rdb_last_bgsave_status:%s\r\n",
-               atomic_load(&e->save_child) != 0, (long long)atomic_load(&e->saved_at_s),
-               atomic_load(&e->save_failed) ? "err" : "ok");
+               "rdb_changes_since_last_save:%llu\r\nrdb_bgsave_in_progress:%d\r\n"
+               "rdb_last_save_time:%lld\r\nrdb_last_bgsave_status:%s\r\n",
+               (unsigned long long)unsaved_changes(e), on, (long long)atomic_load(&st->saved_at_s),
+               atomic_load(&st->failed) ? "err" : "ok");
+    buf_printf(out,
+               "rdb_last_bgsave_time_sec:%lld\r\nrdb_current_bgsave_time_sec:%lld\r\n"
+               "rdb_saves:%llu\r\nrdb_last_cow_size:%llu\r\n",
+               (long long)atomic_load(&st->took_s), on ? (long long)(age_ms / 1000) : -1,
+               (unsigned long long)atomic_load(&st->saves),
+               (unsigned long long)atomic_load(&c->last_cow_bytes[CHILD_SNAPSHOT]));
+    buf_printf(out, "rdb_last_load_keys_expired:%llu\r\nrdb_last_load_keys_loaded:%llu\r\n",
+               (unsigned long long)atomic_load(&st->keys_expired),
+               (unsigned long long)atomic_load(&st->keys_loaded));
 }
 
 /* ---- at start --------------------------------------------------------------------------------- */
@@ -193,6 +290,7 @@ bool engine_load(struct engine *e, struct buf *error)
         snapshot_load(e->ks, file_name(e, &path), &settings, &keys, error);
     if (result == SNAPSHOT_LOADED)
         log_notice("loaded %zu keys from %s", keys, path.p);
+    atomic_store(&e->snapshot.keys_loaded, keys);
     buf_release(&path);
     return result != SNAPSHOT_BAD;
 }

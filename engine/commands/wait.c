@@ -235,9 +235,9 @@ static bool try_again(struct engine_thread *th, struct waiter *w)
     exec_prepare(&x, w->session, w->cmd, w->argv, w->argc, &w->answer.base, clock_wall_ms());
     x.db = w->db;
     x.waiter = w;
-    (void)th;
     capture_clear(&w->answer);
     w->cmd->row->handler(&x);
+    engine_add_changes(th, x.changes);
     if (x.blocked)
         return false;
     w->answered = true;

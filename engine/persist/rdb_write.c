@@ -105,7 +105,7 @@ void rdb_write_string(struct rdb_writer *w, struct bytes s)
     int64_t v;
     if (s.n <= INT_TEXT_MAX && num_parse_int(s, &v) && write_short_int(w, v))
         return;
-    if (s.n > COMPRESS_ABOVE && s.n <= COMPRESS_MAX && write_compressed(w, s))
+    if (!w->plain && s.n > COMPRESS_ABOVE && s.n <= COMPRESS_MAX && write_compressed(w, s))
         return;
     rdb_write_length(w, s.n);
     rdb_write_raw(w, s);

@@ -14,6 +14,7 @@
 struct rdb_writer {
     struct buf out;
     void (*flush)(struct rdb_writer *w);
+    bool plain; /* strings are not compressed */
 };
 
 /* Bytes that are gathered before flush is called. */

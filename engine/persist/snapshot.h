@@ -18,6 +18,11 @@ struct snapshot_info {
     const char *program_version; /* for the aux fields */
     uint64_t now_ms;             /* keys that are due by then are left out */
     size_t used_bytes;           /* of memory */
+    bool plain;                  /* strings are not compressed */
+    bool unsummed;               /* there is no checksum */
+    bool sync_often;             /* every 4 MiB, so that the end is not one long wait */
+    void (*wrote)(void *ctx, uint64_t keys); /* called now and then with how many more were written; may be NULL */
+    void *ctx;
 };
 
 /* Writes all keys to `path`. The gate is closed, or this is a child of a fork that was made so. False: `error` says why,

@@ -10,6 +10,8 @@
 
 /* Keys that one call of keyspace_scan visits. */
 #define SCAN_KEYS 1024
+/* Bytes after which a file is synced that is synced often. */
+#define SYNC_BYTES ((size_t)4 << 20)
 
 /* ---- the file -------------------------------------------------------------------------------- */
 
@@ -17,6 +19,8 @@
 struct file {
     struct rdb_writer w;
     int fd;
+    const struct snapshot_info *info;
+    size_t unsynced;
     int failed; /* errno of the first failure; what follows is thrown away */
     uint64_t sum;
 };
@@ -25,13 +29,19 @@ static void write_out(struct rdb_writer *w)
 {
     struct file *f = (struct file *)w;
     size_t done = 0;
-    f->sum = crc64(f->sum, w->out.p, w->out.n);
+    if (!f->info->unsummed)
+        f->sum = crc64(f->sum, w->out.p, w->out.n);
     while (done < w->out.n && !f->failed) {
         ssize_t n = write(f->fd, w->out.p + done, w->out.n - done);
         if (n > 0)
             done += (size_t)n;
         else if (n == 0 || errno != EINTR)
             f->failed = n == 0 ? ENOSPC : errno;
+    }
+    f->unsynced += done;
+    if (f->info->sync_often && f->unsynced >= SYNC_BYTES && !f->failed) {
+        f->failed = fdatasync(f->fd) == 0 ? 0 : errno;
+        f->unsynced = 0;
     }
     buf_clear(&w->out);
 }
@@ -53,12 +63,12 @@ static void write_aux_number(struct rdb_writer *w, const char *name, uint64_t va
 
 struct writing {
     struct rdb_writer *w;
-    uint64_t now_ms;
+    uint64_t now_ms, keys;
 };
 
 static void write_key(struct entry *e, void *ctx)
 {
-    const struct writing *in = ctx;
+    struct writing *in = ctx;
     struct rdb_writer *w = in->w;
     uint64_t deadline_ms = entry_deadline_ms(e);
     uint32_t flags = entry_client_flags(e);
@@ -73,11 +83,20 @@ static void write_key(struct entry *e, void *ctx)
     rdb_write_byte(w, rdb_type_of(e));
     rdb_write_string(w, entry_key(e));
     rdb_write_value(w, e, in->now_ms);
+    in->keys++;
 }
 
-static void write_database(struct rdb_writer *w, struct keyspace *ks, unsigned db, uint64_t now_ms)
+static void tell(struct writing *in, const struct snapshot_info *info)
 {
-    struct writing in = {w, now_ms};
+    if (info->wrote)
+        info->wrote(info->ctx, in->keys);
+    in->keys = 0;
+}
+
+static void write_database(struct rdb_writer *w, struct keyspace *ks, unsigned db,
+                           const struct snapshot_info *info)
+{
+    struct writing in = {w, info->now_ms, 0};
     size_t keys = keyspace_size(ks, db);
     uint64_t cursor = 0;
     if (!keys)
@@ -87,9 +106,10 @@ static void write_database(struct rdb_writer *w, struct keyspace *ks, unsigned d
     rdb_write_byte(w, RDB_OP_SIZES);
     rdb_write_length(w, keys);
     rdb_write_length(w, keyspace_volatile_size(ks, db));
-    do
-        cursor = keyspace_scan(ks, db, cursor, SCAN_KEYS, now_ms, write_key, &in);
-    while (cursor);
+    do {
+        cursor = keyspace_scan(ks, db, cursor, SCAN_KEYS, info->now_ms, write_key, &in);
+        tell(&in, info);
+    } while (cursor);
 }
 
 static void write_all(struct file *f, struct keyspace *ks, const struct snapshot_info *info)
@@ -105,7 +125,7 @@ static void write_all(struct file *f, struct keyspace *ks, const struct snapshot
     write_aux_number(w, "used-mem", info->used_bytes);
     write_aux(w, "atrium-ver", bytes_str(info->program_version));
     for (unsigned db = 0; db < DB_COUNT; db++)
-        write_database(w, ks, db, info->now_ms);
+        write_database(w, ks, db, info);
     rdb_write_byte(w, RDB_OP_END);
     write_out(w);
     rdb_write_u64(w, f->sum);
@@ -129,7 +149,7 @@ static int sync_folder(const char *path)
 static int write_file(struct keyspace *ks, const char *temporary, const char *path,
                       const struct snapshot_info *info)
 {
-    struct file f = {.w.flush = write_out};
+    struct file f = {.w = {.flush = write_out, .plain = info->plain}, .info = info};
     f.fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (f.fd < 0)
         return errno;

@@ -179,6 +179,38 @@ START_TEST(event_classes_are_spelled_in_one_way)
 }
 END_TEST
 
+static void assert_save(const char *text)
+{
+    struct buf now;
+    buf_init(&now);
+    config_string(config, CONFIG_SAVE, &now);
+    buf_add_char(&now, '\0');
+    ck_assert_str_eq(now.p, text);
+    buf_release(&now);
+}
+
+/* Lines of a file add up, CONFIG SET replaces. */
+START_TEST(save_points)
+{
+    static const char *const wrong[] = {"abc", "900", "0 1", "900 -1", "900 1 ", "900 1 300"};
+    struct bytes text = BYTES("900 1 60 10000");
+    struct save_point p;
+    ck_assert(set("save", "900 1"));
+    ck_assert(set("save", "60 0"));
+    assert_save("900 1 60 0");
+    ck_assert(config_set(config, BYTES("save"), text, true, &error));
+    assert_save("900 1 60 10000");
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        refuse("save", wrong[i], "save: Invalid save parameters");
+    ck_assert(config_next_save_point(&text, &p) && p.seconds == 900 && p.changes == 1);
+    ck_assert(config_next_save_point(&text, &p) && p.seconds == 60 && p.changes == 10000);
+    ck_assert(!config_next_save_point(&text, &p));
+    ck_assert(set("save", ""));
+    assert_save("");
+    refuse("dbfilename", "", "dbfilename: dbfilename can't be a path, just a filename");
+}
+END_TEST
+
 START_TEST(words_octals_and_facts)
 {
     ck_assert(set("log-format", "JSON"));
@@ -192,7 +224,7 @@ START_TEST(words_octals_and_facts)
     refuse("unixsocketperm", "1000",
            "unixsocketperm: argument must be between 0 and 777 inclusive");
     ck_assert(set("save", ""));
-    refuse("save", "60 1", "save: argument must be \"\", as no snapshot is taken unasked");
+    refuse("dbfilename", "a/b", "dbfilename: dbfilename can't be a path, just a filename");
     ck_assert(set("appendonly", "no"));
     refuse("appendonly", "yes", "appendonly: argument(s) must be one of the following: no");
     ck_assert(set("databases", "16"));
@@ -427,6 +459,7 @@ Suite *suite_config(void)
     tcase_add_test(tc, sizes_take_units);
     tcase_add_test(tc, output_limits_a_class);
     tcase_add_test(tc, event_classes_are_spelled_in_one_way);
+    tcase_add_test(tc, save_points);
     tcase_add_test(tc, words_octals_and_facts);
     tcase_add_test(tc, some_may_not_change_while_it_runs);
     tcase_add_test(tc, files_are_read);

@@ -79,7 +79,7 @@ static void same(struct keyspace *a, struct keyspace *b)
 
 static void save(struct keyspace *ks)
 {
-    struct snapshot_info info = {"0", clock_wall_ms(), 0};
+    struct snapshot_info info = {.program_version = "0", .now_ms = clock_wall_ms()};
     struct buf error = {0};
     close(mkstemp(path));
     ck_assert_msg(snapshot_write(ks, path, &info, &error), "%.*s", (int)error.n, error.p);
