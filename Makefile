@@ -28,7 +28,7 @@ endif
 
 # What building needs, and what the tests need on top.
 RUN_PACKAGES  := gcc libc6-dev pkg-config libmicrohttpd-dev libwebsockets-dev libcjson-dev libjemalloc-dev \
-                 libxxhash-dev liblzf-dev libssl-dev zlib1g-dev libcap-dev
+                 libxxhash-dev liblzf-dev libssl-dev zlib1g-dev libcap-dev libyaml-dev
 TEST_PACKAGES := check libsubunit-dev python3 python3-redis python3-pymemcache python3-yaml redis-server \
                  redis-tools memcached curl chromium clang-14 libclang-rt-14-dev
 NODE_PACKAGES := $(if $(shell command -v npm),,nodejs npm)
@@ -59,9 +59,19 @@ $(BUILD)/bench_%: $(BUILD)/tests/bench/%.o
 $(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/served.o $(OBJ)
 	$(CC) $(CFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
 
-# What http/pages.c takes into the program.
-DOCUMENTS := openapi/openapi.yaml openapi/asyncapi.yaml http/pages/chat.html
+# What http/pages.c takes into the program: files of the tree, and what is made of them.
+MADE      := $(BUILD)/documents
+DOCUMENTS := openapi/openapi.yaml openapi/asyncapi.yaml $(MADE)/openapi.json $(MADE)/asyncapi.json \
+             http/pages/chat.html
 $(BUILD)/http/pages.o: $(DOCUMENTS)
+$(BUILD)/http/pages.o: CFLAGS += -Wa,-I$(MADE)
+
+$(MADE)/%.json: openapi/%.yaml $(MADE)/to_json
+	$(MADE)/to_json $< >$@.part && mv $@.part $@
+
+$(MADE)/to_json: openapi/to_json.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O1 $(WARN) -o $@ $< -lyaml
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)

@@ -1,6 +1,6 @@
-/* Documents that are part of the program: each is a file of the tree, taken into the binary when it
- * is built. A new one is a DOCUMENT line, a row of `documents`, a route, and its file in the
- * Makefile's DOCUMENTS. */
+/* Documents that are part of the program: each is a file of the tree, or one that the Makefile makes
+ * of it (those are named without a folder), taken into the binary when it is built. A new one is a
+ * DOCUMENT line, a row of `documents`, a route, and its file in the Makefile's DOCUMENTS. */
 #include "http/problem.h"
 #include "http/resources.h"
 #include "http/router.h"
@@ -13,6 +13,8 @@
 
 DOCUMENT(openapi_yaml, "openapi/openapi.yaml");
 DOCUMENT(asyncapi_yaml, "openapi/asyncapi.yaml");
+DOCUMENT(openapi_json, "openapi.json");
+DOCUMENT(asyncapi_json, "asyncapi.json");
 DOCUMENT(chat_html, "http/pages/chat.html");
 
 /* Pages are whole in themselves and talk to this server alone. */
@@ -28,6 +30,8 @@ struct document {
 static const struct document documents[] = {
     {"/openapi.yaml", "application/yaml", openapi_yaml_start, openapi_yaml_end},
     {"/asyncapi.yaml", "application/yaml", asyncapi_yaml_start, asyncapi_yaml_end},
+    {"/openapi.json", "application/json", openapi_json_start, openapi_json_end},
+    {"/asyncapi.json", "application/json", asyncapi_json_start, asyncapi_json_end},
     {"/chat", "text/html; charset=utf-8", chat_html_start, chat_html_end},
 };
 
@@ -47,6 +51,8 @@ static void get_document(struct request *r)
 const struct route pages_routes[] = {
     {METHOD_GET, "/openapi.yaml", get_document, "getOpenapi", ROUTE_OPEN},
     {METHOD_GET, "/asyncapi.yaml", get_document, "getAsyncapi", ROUTE_OPEN},
+    {METHOD_GET, "/openapi.json", get_document, "getOpenapiJson", ROUTE_OPEN},
+    {METHOD_GET, "/asyncapi.json", get_document, "getAsyncapiJson", ROUTE_OPEN},
     {METHOD_GET, "/chat", get_document, "getChat", ROUTE_OPEN | ROUTE_RAW},
     {0},
 };

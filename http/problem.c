@@ -95,11 +95,13 @@ static const struct kind *find_kind(struct bytes slug)
     return NULL;
 }
 
-/* Engine lines may hold any byte of a client's argument; a detail is text. */
+/* Engine lines may hold any byte of a client's argument; a detail is text, whatever form data has. */
 static void put_text(struct json_writer *w, struct bytes s)
 {
-    size_t valid = bytes_utf8_check(s);
-    json_put_bytes(w, bytes_of(s.p, valid));
+    bool base64 = w->base64;
+    w->base64 = false;
+    json_put_bytes(w, bytes_of(s.p, bytes_utf8_check(s)));
+    w->base64 = base64;
 }
 
 static void put_type(struct json_writer *w, const struct kind *k)

@@ -1,17 +1,22 @@
 """Clients for the tests: HTTP by http.client and by raw sockets, RESP by a socket; and a program of one's own."""
 
+import base64
 import http.client
 import json
 import os
 import signal
 import socket
 import subprocess
+import tempfile
+import threading
 import time
 import urllib.parse
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 JSON = {"Content-Type": "application/json"}
-SEEN = set()  # (method, target, status, media type) of every answer
+KEPT_BYTES = 1 << 18  # longer bodies are not recorded
+RECORD = tempfile.NamedTemporaryFile("w", prefix="atrium-http-", suffix=".jsonl")  # every answer, for test_openapi.py
+RECORD_LOCK = threading.Lock()
 
 
 class Answer:
@@ -26,6 +31,14 @@ class Answer:
 
     def __repr__(self):
         return "%d %r %r" % (self.status, dict(self.headers), self.data[:500])
+
+
+def record(method, target, answer):
+    """What contract/validate.mjs reads."""
+    body = base64.b64encode(answer.data).decode() if len(answer.data) <= KEPT_BYTES else None
+    line = json.dumps([method, target, answer.status, answer.headers.items(), body]) + "\n"
+    with RECORD_LOCK:
+        RECORD.write(line)
 
 
 class Door:
@@ -46,7 +59,7 @@ class Door:
                 self.close()
                 if not again:
                     raise
-        SEEN.add((method, path, answer.status, answer.headers.get("Content-Type")))
+        record(method, path, answer)
         if answer.headers.get("Connection") == "close":
             self.close()
         return answer
