@@ -1,5 +1,7 @@
 #include "http/accept.h"
 
+#include <strings.h>
+
 #include "http/problem.h"
 
 /* How well one media type is liked: thousandths, and how exactly the range named it. */
@@ -40,12 +42,19 @@ static int quality_of(struct bytes params)
     return q <= 0 ? 0 : q >= 1 ? 1000 : (int)(q * 1000);
 }
 
+/* "text/" and a star, for a type that begins so. */
+static bool is_group_of(struct bytes range, const char *type)
+{
+    size_t n = strcspn(type, "/") + 1;
+    return range.n == n + 1 && range.p[n] == '*' && strncasecmp(range.p, type, n) == 0;
+}
+
 static void weigh(struct liking *l, struct bytes range, int quality)
 {
-    int exactness = bytes_is(range, l->type)           ? 3
-                    : bytes_is(range, "application/*") ? 2
-                    : bytes_is(range, "*/*")           ? 1
-                                                       : 0;
+    int exactness = bytes_is(range, l->type)      ? 3
+                    : is_group_of(range, l->type) ? 2
+                    : bytes_is(range, "*/*")      ? 1
+                                                  : 0;
     if (exactness > l->exactness) {
         l->exactness = exactness;
         l->quality = quality;
@@ -70,19 +79,24 @@ enum accepted accept_choose(struct request *r)
     return raw.quality > json.quality ? ACCEPTED_RAW : ACCEPTED_JSON;
 }
 
-bool accept_json(struct request *r)
+bool accept_type(struct request *r, const char *type)
 {
     struct bytes header;
-    struct liking json = {"application/json", 0, 0};
+    struct liking l = {type, 0, 0};
     if (!request_header(r, "Accept", &header) || header.n == 0)
         return true;
     while (header.n) {
         struct bytes params = next_part(&header, ',');
         struct bytes range = next_part(&params, ';');
-        weigh(&json, range, quality_of(params));
+        weigh(&l, range, quality_of(params));
     }
-    if (json.quality)
+    if (l.quality)
         return true;
-    problem(r, "not-acceptable", "this path answers application/json");
+    problem(r, "not-acceptable", "this path answers %s", type);
     return false;
+}
+
+bool accept_json(struct request *r)
+{
+    return accept_type(r, "application/json");
 }

@@ -11,5 +11,7 @@ enum accepted { ACCEPTED_NEITHER, ACCEPTED_JSON, ACCEPTED_RAW };
 enum accepted accept_choose(struct request *r);
 /* JSON, or 406 has been answered. */
 bool accept_json(struct request *r);
+/* The media type that a path answers with, or 406 has been answered. */
+bool accept_type(struct request *r, const char *type);
 
 #endif

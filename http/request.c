@@ -47,6 +47,8 @@ void request_clear(struct request *r)
     r->begun = r->body_too_large = false;
     r->body_bytes = 0;
     r->then = NULL;
+    r->feed = NULL;
+    r->feed_ended = false;
     r->status = 0;
     r->nheaders = 0;
     r->argc = 0;

@@ -68,6 +68,11 @@ struct request {
     void (*then)(struct request *r); /* after the wait; NULL: the request does not wait */
     enum wait_outcome outcome;
 
+    void (*feed)(struct request *r); /* makes the next piece of an answer without end; else NULL */
+    void *feed_state;                /* its own, in the arena */
+    size_t fed;                      /* bytes of `out` that are on their way */
+    bool feed_ended;
+
     int status; /* of the answer; 0: none yet */
     const char *content_type;
     struct buf out;

@@ -16,6 +16,7 @@
     X(sets_routes)                                                                                 \
     X(streams_routes)                                                                              \
     X(stream_groups_routes)                                                                        \
+    X(stream_events_routes)                                                                        \
     X(leaderboards_routes)                                                                         \
     X(leaderboard_members_routes)                                                                  \
     X(commands_routes)                                                                             \

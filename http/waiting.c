@@ -251,6 +251,16 @@ bool waiting_resume(struct request *r)
     return true;
 }
 
+bool waiting_resume_feed(struct request *r)
+{
+    void (*then)(struct request *) = r->then;
+    r->then = NULL;
+    if (r->outcome != WAIT_ANSWERED || r->reply.nodes->kind == NODE_ERROR)
+        return false;
+    then(r);
+    return true;
+}
+
 /* ---- the thread ------------------------------------------------------------------------------ */
 
 static bool is_closed(struct waiting_room *w)

@@ -7,6 +7,7 @@
 
 #include "http/accept.h"
 #include "http/auth.h"
+#include "http/feed.h"
 #include "http/problem.h"
 #include "http/router.h"
 #include "http/waiting.h"
@@ -207,10 +208,17 @@ static void add_timing(struct request *r, struct MHD_Response *response)
     MHD_add_response_header(response, "Server-Timing", text);
 }
 
+static struct MHD_Response *make_response(struct request *r)
+{
+    if (r->feed)
+        return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, FEED_BLOCK_BYTES, feed_read, r,
+                                                 NULL);
+    return MHD_create_response_from_buffer(r->out.n, r->out.p, MHD_RESPMEM_PERSISTENT);
+}
+
 static enum MHD_Result send_answer(struct request *r)
 {
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(r->out.n, r->out.p, MHD_RESPMEM_PERSISTENT);
+    struct MHD_Response *response = make_response(r);
     if (!response)
         return MHD_NO;
     if (r->content_type)
