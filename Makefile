@@ -56,6 +56,15 @@ $(BUILD)/linear: $(patsubst %.c,$(BUILD)/%.o,$(LINEAR_SRC)) $(OBJ)
 $(BUILD)/bench_%: $(BUILD)/tests/bench/%.o
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 
+# Beside hnswlib, which is a header of C++.
+CXX ?= c++
+$(BUILD)/bench_vectors: $(BUILD)/tests/bench/vectors.o $(BUILD)/hnswlib_peer.o $(OBJ)
+	$(CXX) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/hnswlib_peer.o: tests/bench/hnswlib_peer.cpp
+	@mkdir -p $(@D)
+	$(CXX) -std=c++11 -O3 -march=native -DNDEBUG -c -o $@ $<
+
 $(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/served.o $(OBJ)
 	$(CC) $(CFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
 
