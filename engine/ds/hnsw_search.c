@@ -8,21 +8,16 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "ds/beam.h"
 #include "ds/hnsw_node.h"
 #include "ds/vector.h"
-
-/* A binary heap with the smallest key on top; for the results the key is the distance's negative. */
-struct heap {
-    struct hnsw_near *at;
-    size_t n, cap;
-};
 
 /* One thread's working memory, freed at its end. */
 struct scratch {
     uint16_t *seen; /* by id: the mark of the search that saw it last */
     size_t seen_n;
     uint16_t mark;
-    struct heap open, found;
+    struct beam beam;
     struct hnsw_lane lane;
     void *room;
     size_t room_n;
@@ -36,8 +31,7 @@ static void scratch_free(void *p)
 {
     struct scratch *s = p;
     mem_free(s->seen);
-    mem_free(s->open.at);
-    mem_free(s->found.at);
+    beam_release(&s->beam);
     mem_free(s->lane.at);
     mem_free(s->lane.distance);
     mem_free(s->lane.id);
@@ -60,8 +54,8 @@ static struct scratch *my_scratch(void)
     return scratch;
 }
 
-/* A new mark for a search over n ids. */
-static struct scratch *begin(size_t n)
+/* A new mark for a search over n ids, and an empty beam. */
+static struct scratch *begin(size_t n, size_t ef)
 {
     struct scratch *s = my_scratch();
     if (s->seen_n < n) {
@@ -74,7 +68,7 @@ static struct scratch *begin(size_t n)
         memset(s->seen, 0, s->seen_n * sizeof *s->seen);
         s->mark = 1;
     }
-    s->open.n = s->found.n = 0;
+    beam_begin(&s->beam, ef);
     return s;
 }
 
@@ -106,43 +100,6 @@ void *hnsw_query_room(const struct hnsw *h)
         s->room = mem_realloc(s->room, s->room_n);
     }
     return s->room;
-}
-
-/* ---- heaps ----------------------------------------------------------------------------------- */
-
-static void heap_push(struct heap *p, float key, uint32_t id)
-{
-    if (p->n == p->cap) {
-        p->cap = p->cap ? p->cap * 2 : 256;
-        p->at = mem_realloc(p->at, p->cap * sizeof *p->at);
-    }
-    size_t i = p->n++;
-    for (; i > 0 && p->at[(i - 1) / 2].distance > key; i = (i - 1) / 2)
-        p->at[i] = p->at[(i - 1) / 2];
-    p->at[i] = (struct hnsw_near){key, id};
-}
-
-/* Puts an item in place of the top. */
-static void heap_replace(struct heap *p, struct hnsw_near item)
-{
-    size_t i = 0;
-    for (size_t child = 1; child < p->n; child = 2 * i + 1) {
-        if (child + 1 < p->n && p->at[child + 1].distance < p->at[child].distance)
-            child++;
-        if (p->at[child].distance >= item.distance)
-            break;
-        p->at[i] = p->at[child];
-        i = child;
-    }
-    p->at[i] = item;
-}
-
-static struct hnsw_near heap_pop(struct heap *p)
-{
-    struct hnsw_near top = p->at[0], last = p->at[--p->n];
-    if (p->n)
-        heap_replace(p, last);
-    return top;
 }
 
 /* ---- distances ------------------------------------------------------------------------------- */
@@ -240,19 +197,11 @@ static bool accepts(const struct hnsw *h, struct sieve *sieve, uint32_t id)
     return sieve->p->accept(sieve->p->ctx, hnsw_item(h, id));
 }
 
-static void take(const struct hnsw *h, struct scratch *s, struct sieve *sieve, size_t ef,
-                 struct hnsw_near near)
+static inline void take(const struct hnsw *h, struct scratch *s, struct sieve *sieve,
+                        struct hnsw_near near)
 {
-    bool full = s->found.n >= ef;
-    if (full && near.distance >= -s->found.at[0].distance)
-        return;
-    heap_push(&s->open, near.distance, near.id);
-    if (!accepts(h, sieve, near.id))
-        return;
-    if (full)
-        heap_replace(&s->found, (struct hnsw_near){-near.distance, near.id});
-    else
-        heap_push(&s->found, -near.distance, near.id);
+    if (near.distance < beam_worst(&s->beam))
+        beam_add(&s->beam, near.distance, near.id, accepts(h, sieve, near.id));
 }
 
 /* Unseen links of a node into the lane, asked from memory; how many. */
@@ -270,39 +219,46 @@ static size_t gather(const struct hnsw *h, struct scratch *s, struct hnsw_lane *
     return n;
 }
 
-/* The beam: ef nodes nearest to q on a level are in s->found afterwards. */
-static void walk(const struct hnsw *h, const struct hnsw_query *q, unsigned level, size_t ef,
+/* Fills s->beam with the nodes nearest to q on a level. */
+static void walk(const struct hnsw *h, const struct hnsw_query *q, unsigned level,
                  struct hnsw_near from, struct sieve *sieve, struct scratch *s)
 {
     struct hnsw_lane *lane = hnsw_lane(hnsw_room(h, level));
+    uint32_t id;
     see(s, from.id);
-    take(h, s, sieve, ef, from);
-    while (s->open.n) {
-        if (s->found.n >= ef && s->open.at[0].distance > -s->found.at[0].distance)
-            return;
-        if (sieve && sieve->p->accept && sieve->left == 0)
-            return;
-        struct hnsw_near at = heap_pop(&s->open);
-        size_t n = gather(h, s, lane, at.id, level);
+    take(h, s, sieve, from);
+    while ((!sieve || sieve->left) && beam_open(&s->beam, &id)) {
+        size_t n = gather(h, s, lane, id, level);
+        uint32_t next = beam_next(&s->beam);
+        if (next != BEAM_IDS)
+            __builtin_prefetch(hnsw_level_links(h, next, level));
         hnsw_distances(h, q, lane, n);
         for (size_t i = 0; i < n; i++)
-            take(h, s, sieve, ef, (struct hnsw_near){lane->distance[i], lane->id[i]});
-        if (s->open.n)
-            __builtin_prefetch(hnsw_level_links(h, s->open.at[0].id, level));
+            take(h, s, sieve, (struct hnsw_near){lane->distance[i], lane->id[i]});
     }
 }
 
-/* What was found, nearest first, as far as it fits and is near enough; how many. Empties it. */
-static size_t drain(struct heap *found, size_t limit, float farthest, struct hnsw_near *out)
+/* Results on their way out. */
+struct outlet {
+    struct hnsw_near *to;
+    size_t n, limit;
+    float farthest;
+};
+
+static bool let_out(void *ctx, float distance, uint32_t id)
 {
-    while (found->n && (found->n > limit || -found->at[0].distance > farthest))
-        heap_pop(found);
-    size_t n = found->n;
-    for (size_t i = n; i > 0; i--) {
-        struct hnsw_near worst = heap_pop(found);
-        out[i - 1] = (struct hnsw_near){-worst.distance, worst.id};
-    }
-    return n;
+    struct outlet *o = ctx;
+    if (o->n == o->limit || distance > o->farthest)
+        return false;
+    o->to[o->n++] = (struct hnsw_near){distance, id};
+    return true;
+}
+
+static size_t results(const struct scratch *s, const struct hnsw_params *p, struct hnsw_near *out)
+{
+    struct outlet o = {out, 0, p->limit, p->farthest};
+    beam_each(&s->beam, let_out, &o);
+    return o.n;
 }
 
 size_t hnsw_search(const struct hnsw *h, const struct hnsw_query *q, const struct hnsw_params *p,
@@ -310,12 +266,11 @@ size_t hnsw_search(const struct hnsw *h, const struct hnsw_query *q, const struc
 {
     if (h->count == 0 || p->limit == 0)
         return 0;
-    size_t ef = p->ef > p->limit ? p->ef : p->limit;
     struct sieve sieve = {p, p->accept_max};
     struct hnsw_near from = from_entry(h, q, 0);
-    struct scratch *s = begin(h->used);
-    walk(h, q, 0, ef, from, &sieve, s);
-    return drain(&s->found, p->limit, p->farthest, out);
+    struct scratch *s = begin(h->used, p->ef > p->limit ? p->ef : p->limit);
+    walk(h, q, 0, from, p->accept ? &sieve : NULL, s);
+    return results(s, p, out);
 }
 
 #define SCAN_LANE 64
@@ -325,7 +280,8 @@ size_t hnsw_search_exact(const struct hnsw *h, const struct hnsw_query *q,
 {
     if (p->limit == 0)
         return 0;
-    struct scratch *s = begin(0);
+    struct scratch *s = begin(0, p->limit);
+    struct sieve sieve = {p, SIZE_MAX};
     struct hnsw_lane *lane = hnsw_lane(SCAN_LANE);
     for (uint32_t id = hnsw_next(h, 0); id != HNSW_NONE;) {
         size_t n = 0;
@@ -333,26 +289,21 @@ size_t hnsw_search_exact(const struct hnsw *h, const struct hnsw_query *q,
             lane->id[n++] = id;
         hnsw_distances(h, q, lane, n);
         for (size_t i = 0; i < n; i++) {
-            float d = lane->distance[i];
-            bool full = s->found.n == p->limit;
-            if ((full && d >= -s->found.at[0].distance) || d > p->farthest ||
-                (p->accept && !p->accept(p->ctx, hnsw_item(h, lane->id[i]))))
-                continue;
-            if (full)
-                heap_replace(&s->found, (struct hnsw_near){-d, lane->id[i]});
-            else
-                heap_push(&s->found, -d, lane->id[i]);
+            float distance = lane->distance[i];
+            if (distance < beam_worst(&s->beam) && distance <= p->farthest &&
+                accepts(h, &sieve, lane->id[i]))
+                beam_add(&s->beam, distance, lane->id[i], true);
         }
     }
-    return drain(&s->found, p->limit, p->farthest, out);
+    return results(s, p, out);
 }
 
 /* ---- planning an insert ---------------------------------------------------------------------- */
 
-static struct hnsw_near *copy_found(struct scratch *s, size_t *n)
+static struct hnsw_near *copy_found(const struct scratch *s, size_t *n)
 {
-    struct hnsw_near *near = mem_alloc((s->found.n + 1) * sizeof *near);
-    *n = drain(&s->found, s->found.n, 3, near);
+    struct hnsw_near *near = mem_alloc(s->beam.counted * sizeof *near);
+    *n = results(s, &(struct hnsw_params){.limit = SIZE_MAX, .farthest = 4}, near);
     return near;
 }
 
@@ -366,8 +317,8 @@ void hnsw_plan(struct hnsw_plan *p, const struct hnsw *h, const struct hnsw_quer
     unsigned highest = level < h->top ? level : h->top;
     struct hnsw_near from = from_entry(h, q, highest);
     for (unsigned l = highest + 1; l-- > 0;) {
-        struct scratch *s = begin(h->used);
-        walk(h, q, l, ef, from, NULL, s);
+        struct scratch *s = begin(h->used, ef);
+        walk(h, q, l, from, NULL, s);
         p->near[l] = copy_found(s, &p->n[l]);
         from = p->near[l][0];
     }
