@@ -9,7 +9,12 @@
 bool hnsw_linked(const struct hnsw *h, unsigned level, uint32_t a, uint32_t b)
 {
     const struct hnsw_links *l = hnsw_level_links(h, a, level);
-    for (unsigned i = 0; i < l->n; i++) {
+    unsigned i = 0;
+    for (; i + 4 <= l->n; i += 4) {
+        if ((l->id[i] == b) | (l->id[i + 1] == b) | (l->id[i + 2] == b) | (l->id[i + 3] == b))
+            return true;
+    }
+    for (; i < l->n; i++) {
         if (l->id[i] == b)
             return true;
     }

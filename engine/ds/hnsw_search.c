@@ -72,14 +72,6 @@ static struct scratch *begin(size_t n, size_t ef)
     return s;
 }
 
-static inline bool see(struct scratch *s, uint32_t id)
-{
-    if (s->seen[id] == s->mark)
-        return false;
-    s->seen[id] = s->mark;
-    return true;
-}
-
 struct hnsw_lane *hnsw_lane(size_t n)
 {
     struct hnsw_lane *l = &my_scratch()->lane;
@@ -209,13 +201,15 @@ static size_t gather(const struct hnsw *h, struct scratch *s, struct hnsw_lane *
                      unsigned level)
 {
     const struct hnsw_links *l = hnsw_level_links(h, id, level);
-    size_t n = 0;
-    for (size_t i = 0; i < l->n; i++) {
-        if (!see(s, l->id[i]))
-            continue;
-        lane->id[n++] = l->id[i];
-        prefetch(h, l->id[i]);
+    size_t n = 0, links = l->n;
+    for (size_t i = 0; i < links; i++) { /* whether it was seen cannot be foretold: no branch */
+        uint32_t to = l->id[i];
+        lane->id[n] = to;
+        n += s->seen[to] != s->mark;
+        s->seen[to] = s->mark;
     }
+    for (size_t i = 0; i < n; i++)
+        prefetch(h, lane->id[i]);
     return n;
 }
 
@@ -225,7 +219,7 @@ static void walk(const struct hnsw *h, const struct hnsw_query *q, unsigned leve
 {
     struct hnsw_lane *lane = hnsw_lane(hnsw_room(h, level));
     uint32_t id;
-    see(s, from.id);
+    s->seen[from.id] = s->mark;
     take(h, s, sieve, from);
     while ((!sieve || sieve->left) && beam_open(&s->beam, &id)) {
         size_t n = gather(h, s, lane, id, level);
