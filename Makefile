@@ -4,6 +4,7 @@
 #   make run        installs what is missing, builds, starts it (ARGS="--port 7000" adds flags)
 #   make test       everything: units, clients, differential, doors, browser; plain, ASan+UBSan and TSan
 #   make unit       the unit tests alone          make bench    beside the peers that are installed
+#   make bench-vectors  the vector graph beside hnswlib
 #   make fuzz       the fuzz targets, FUZZ_SECONDS (1800) each, findings in build/fuzz/findings
 #   make lint       clang-tidy, cppcheck, include directions
 #   make format     clang-format over all sources make install  binary, man page, unit, atrium.conf (PREFIX, DESTDIR)
@@ -127,6 +128,12 @@ bench: all $(BUILD)/bench_load $(BUILD)/bench_bare_http
 	@tests/packages.sh redis-server redis-tools memcached webdis wrk
 	@tests/bench/run.py
 
+bench-vectors:
+	@tests/packages.sh make $(RUN_PACKAGES) g++ libhnswlib-dev
+	@$(MAKE) -s $(BUILD)/bench_vectors
+	@echo "| vectors | atrium | hnswlib | ratio |"; echo "| --- | --- | --- | --- |"
+	@for dim in 128 768; do taskset -c 1 $(BUILD)/bench_vectors 100000 $$dim || exit 1; done
+
 lint:
 	@tests/packages.sh $(LINT_PACKAGES)
 	@tests/lint/includes.py
@@ -156,5 +163,5 @@ install: $(BUILD)/atrium $(BUILD)/atrium.1
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all run unit test test-setup fuzz fuzz-targets bench lint format install clean
+.PHONY: all run unit test test-setup fuzz fuzz-targets bench bench-vectors lint format install clean
 -include $(patsubst %.c,$(BUILD)/%.d,atrium.c $(ENGINE_SRC) $(DOOR_SRC) $(UNIT_SRC) $(FUZZ_SRC) tests/fuzz/served.c $(LINEAR_SRC))

@@ -28,7 +28,7 @@ struct beam_block {
 struct beam {
     struct beam_block **block; /* blocks in use, then spare ones */
     size_t blocks, cap;
-    size_t counted, ef; /* items that count; how many are kept */
+    size_t counted, ef;  /* items that count; how many are kept */
     size_t at_block, at; /* no item before it waits to be looked into */
 };
 

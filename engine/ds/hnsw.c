@@ -21,7 +21,8 @@ static size_t stored_bytes(uint32_t dim, enum hnsw_form form)
 struct hnsw *hnsw_new(uint32_t dim, uint32_t m, enum hnsw_form form)
 {
     struct hnsw *h = mem_calloc(sizeof *h);
-    *h = (struct hnsw){.dim = dim, .m = m, .form = form, .entry = HNSW_NONE, .free_list = HNSW_NONE};
+    *h =
+        (struct hnsw){.dim = dim, .m = m, .form = form, .entry = HNSW_NONE, .free_list = HNSW_NONE};
     h->vector_bytes = stored_bytes(dim, form);
     h->links_at = (h->vector_bytes + 3) / 4 * 4 + 2 * sizeof(float) + sizeof(void *);
     h->stride = h->links_at + sizeof(struct hnsw_links) + 2 * (size_t)m * sizeof(uint32_t);

@@ -82,8 +82,8 @@ void hnsw_query_release(struct hnsw_query *q);
 /* ---- searching ------------------------------------------------------------------------------- */
 
 struct hnsw_params {
-    size_t ef;     /* candidates kept; at least limit is used */
-    size_t limit;  /* results wanted */
+    size_t ef;      /* candidates kept; at least limit is used */
+    size_t limit;   /* results wanted */
     float farthest; /* results beyond this distance are left out; 2: all */
     /* Only items that it accepts are results; NULL: all. It is asked about at most accept_max of them. */
     bool (*accept)(void *ctx, void *item);

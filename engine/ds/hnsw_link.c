@@ -229,20 +229,51 @@ static bool room_for(struct hnsw *h, unsigned level, uint32_t id)
     return has_room(h, level, id) || hnsw_make_room(h, level, id);
 }
 
+/* A node with room that can be reached from `id`, which may be itself; HNSW_NONE where all are full. Rarely asked, and
+ * soon answered: few nodes are full. */
+static uint32_t reach_room(const struct hnsw *h, unsigned level, uint32_t id)
+{
+    uint8_t *seen = mem_calloc(h->used);
+    uint32_t *todo = mem_alloc(h->used * sizeof *todo), found = HNSW_NONE;
+    size_t n = 1;
+    todo[0] = id;
+    seen[id] = 1;
+    for (size_t i = 0; i < n && found == HNSW_NONE; i++) {
+        const struct hnsw_links *l = hnsw_level_links(h, todo[i], level);
+        if (l->n < hnsw_room(h, level))
+            found = todo[i];
+        for (unsigned k = 0; k < l->n; k++) {
+            if (!seen[l->id[k]])
+                todo[n++] = l->id[k];
+            seen[l->id[k]] = 1;
+        }
+    }
+    mem_free(seen);
+    mem_free(todo);
+    return found;
+}
+
+/* Connects two nodes, or where one is full two that these can reach. */
+static void connect(struct hnsw *h, unsigned level, uint32_t a, uint32_t b)
+{
+    bool room = room_for(h, level, a) && room_for(h, level, b);
+    if (!room || !has_room(h, level, a)) { /* making room at the one end may take it at the other */
+        a = reach_room(h, level, a);
+        b = reach_room(h, level, b);
+    }
+    if (a != HNSW_NONE && b != HNSW_NONE && a != b && !hnsw_linked(h, level, a, b))
+        hnsw_link(h, level, a, b);
+}
+
 /* Links groups by their nearest pairs until one is left. */
 static void join_groups(struct hnsw *h, unsigned level, const uint32_t *ids,
                         const struct pair *pairs, size_t k, uint32_t *parent)
 {
     for (size_t i = 0; i < k; i++) {
         uint32_t a = group_of(parent, pairs[i].a), b = group_of(parent, pairs[i].b);
-        uint32_t from = ids[pairs[i].a], to = ids[pairs[i].b];
-        if (a == b || !room_for(h, level, from) || !room_for(h, level, to))
+        if (a == b)
             continue;
-        if (!hnsw_linked(h, level, from, to)) {
-            if (!has_room(h, level, from)) /* making room at the one end took it at the other */
-                continue;
-            hnsw_link(h, level, from, to);
-        }
+        connect(h, level, ids[pairs[i].a], ids[pairs[i].b]);
         parent[a] = b;
     }
 }

@@ -304,8 +304,8 @@ static struct hnsw_near *copy_found(const struct scratch *s, size_t *n)
 void hnsw_plan(struct hnsw_plan *p, const struct hnsw *h, const struct hnsw_query *q, size_t ef)
 {
     unsigned level = p->level;
-    *p = (struct hnsw_plan){.level = level, .top = h->top, .empty = h->count == 0,
-                            .removals = h->removals};
+    *p = (struct hnsw_plan){
+        .level = level, .top = h->top, .empty = h->count == 0, .removals = h->removals};
     if (p->empty)
         return;
     unsigned highest = level < h->top ? level : h->top;

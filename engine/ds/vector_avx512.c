@@ -6,7 +6,8 @@
 
 #include <immintrin.h>
 
-#define WIDE __attribute__((target("avx2,fma,avx512f,avx512bw,avx512vl,avx512vnni,avx512vpopcntdq")))
+#define WIDE                                                                                       \
+    __attribute__((target("avx2,fma,avx512f,avx512bw,avx512vl,avx512vnni,avx512vpopcntdq")))
 
 WIDE static inline __m512 f32_step(__m512 sum, __m512 q, const void *at, __mmask16 m)
 {
