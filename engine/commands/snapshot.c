@@ -274,23 +274,31 @@ void snapshot_info_lines(struct engine *e, struct buf *out)
                (unsigned long long)atomic_load(&st->saves),
                (unsigned long long)atomic_load(&c->last_cow_bytes[CHILD_SNAPSHOT]));
     buf_printf(out, "rdb_last_load_keys_expired:%llu\r\nrdb_last_load_keys_loaded:%llu\r\n",
-               (unsigned long long)atomic_load(&st->keys_expired),
-               (unsigned long long)atomic_load(&st->keys_loaded));
+               (unsigned long long)atomic_load(&st->loading.due_keys),
+               (unsigned long long)atomic_load(&st->loading.keys));
 }
 
 /* ---- at start --------------------------------------------------------------------------------- */
 
+static struct snapshot_progress *loading_of(struct engine *e)
+{
+    return &e->snapshot.loading;
+}
+
 bool engine_load(struct engine *e, struct buf *error)
 {
     struct rdb_settings settings = rdb_settings_of(e->config, clock_wall_ms());
+    struct snapshot_progress *progress = loading_of(e);
     struct buf path;
-    size_t keys;
+    uint64_t began_us = clock_mono_us();
     settings.string_max = SIZE_MAX;
+    settings.unsummed = !config_int(e->config, CONFIG_RDBCHECKSUM);
     enum snapshot_result result =
-        snapshot_load(e->ks, file_name(e, &path), &settings, &keys, error);
+        snapshot_load(e->ks, file_name(e, &path), &settings, progress, error);
     if (result == SNAPSHOT_LOADED)
-        log_notice("loaded %zu keys from %s", keys, path.p);
-    atomic_store(&e->snapshot.keys_loaded, keys);
+        log_notice("loaded %llu keys from %s in %.3f seconds",
+                   (unsigned long long)atomic_load(&progress->keys), path.p,
+                   (double)(clock_mono_us() - began_us) / 1e6);
     buf_release(&path);
     return result != SNAPSHOT_BAD;
 }

@@ -7,19 +7,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "persist/snapshot.h"
+
 struct buf;
 struct engine;
 
 /* What INFO and the save points need to know; in struct engine. */
 struct snapshot_state {
     _Atomic int64_t saved_at_s, tried_at_s;
-    _Atomic int64_t took_s;                     /* the last BGSAVE; -1: none */
-    _Atomic bool failed;                        /* the last BGSAVE */
-    _Atomic bool scheduled;                     /* the timer begins one as soon as it can */
-    _Atomic uint64_t saves;                     /* that succeeded */
-    _Atomic uint64_t saved_changes;             /* engine_changes of what the last snapshot holds */
-    _Atomic uint64_t child_changes;             /* of what the child's will */
-    _Atomic uint64_t keys_loaded, keys_expired; /* by the last load */
+    _Atomic int64_t took_s;           /* the last BGSAVE; -1: none */
+    _Atomic bool failed;              /* the last BGSAVE */
+    _Atomic bool scheduled;           /* the timer begins one as soon as it can */
+    _Atomic uint64_t saves;           /* that succeeded */
+    _Atomic uint64_t saved_changes;   /* engine_changes of what the last snapshot holds */
+    _Atomic uint64_t child_changes;   /* of what the child's will */
+    struct snapshot_progress loading; /* of the start */
 };
 
 void snapshot_state_init(struct engine *e);

@@ -239,6 +239,13 @@ void table_insert(struct table *t, uint64_t hash, struct entry *e)
     set_count(t, get_count(t) + 1);
 }
 
+void table_reserve(struct table *t, size_t n)
+{
+    if (t->now.bucket || n == 0 || n > UINT32_MAX)
+        return;
+    t->now = array_new(round_up((uint32_t)(n * MAX_FULL_DEN / (TABLE_SLOTS * MAX_FULL_NUM)) + 1));
+}
+
 /* Below a fifth full the table shrinks to about two thirds full. */
 static void maybe_shrink(struct table *t)
 {

@@ -64,6 +64,8 @@ static inline struct entry *table_at(const struct table_pos *p)
 struct table_pos table_find(struct table *t, uint64_t hash, struct bytes key);
 /* Adds an entry whose key is not there. */
 void table_insert(struct table *t, uint64_t hash, struct entry *e);
+/* Makes room for n entries at once, where the table is empty: a hint. */
+void table_reserve(struct table *t, size_t n);
 /* Puts another entry of the same key in the place. */
 void table_replace(struct table_pos *p, struct entry *e);
 void table_erase(struct table *t, struct table_pos *p, uint64_t hash);

@@ -35,6 +35,21 @@ void slice_free(struct slice *s)
     mem_free(s);
 }
 
+void keyspace_reserve(struct keyspace *ks, unsigned db, size_t keys)
+{
+    size_t each = keys / SHARD_COUNT;
+    if (each == 0)
+        return;
+    for (int i = 0; i < SHARD_COUNT; i++) {
+        struct shard *sh = &ks->shards[i];
+        pthread_mutex_lock(&sh->lock);
+        if (!sh->db[db])
+            sh->db[db] = slice_new(clock_wall_ms());
+        table_reserve(&sh->db[db]->table, each);
+        pthread_mutex_unlock(&sh->lock);
+    }
+}
+
 size_t keyspace_size(struct keyspace *ks, unsigned db)
 {
     size_t n = 0;

@@ -97,7 +97,10 @@ static enum value_type value_type_of(unsigned rdb_type)
     case RDB_HASH_ZIPLIST:
     case RDB_HASH_LISTPACK:
     case RDB_HASH_METADATA:
+    case RDB_HASH_METADATA_RC:
     case RDB_HASH_LISTPACK_EX:
+    case RDB_HASH_LISTPACK_EX_RC:
+    case RDB_HASH_VALKEY:
         return TYPE_HASH;
     case RDB_STREAM:
     case RDB_STREAM_2:

@@ -24,6 +24,7 @@ struct rdb_settings {
     struct set_limits set;
     int list_limit;
     size_t string_max;
+    bool unsummed; /* a file's checksum is not looked at */
 };
 
 /* A value that was read: `object` of that type, or for a string the text. */

@@ -7,9 +7,11 @@
  * go before its key as an aux field, "atrium-flags", which Redis passes over.
  *
  * A file is written beside its place, synced, renamed, and the folder synced: whatever happens, there is the old
- * snapshot or the new one. A file is loaded in full or not at all: its checksum is verified first. */
+ * snapshot or the new one. A file is loaded in full or not at all: the program does not go on with a part. */
 #ifndef ATRIUM_PERSIST_SNAPSHOT_H
 #define ATRIUM_PERSIST_SNAPSHOT_H
+
+#include <stdatomic.h>
 
 #include "keyspace/keyspace.h"
 #include "persist/rdb_value.h"
@@ -21,7 +23,9 @@ struct snapshot_info {
     bool plain;                  /* strings are not compressed */
     bool unsummed;               /* there is no checksum */
     bool sync_often;             /* every 4 MiB, so that the end is not one long wait */
-    void (*wrote)(void *ctx, uint64_t keys); /* called now and then with how many more were written; may be NULL */
+    void (*wrote)(
+        void *ctx,
+        uint64_t keys); /* called now and then with how many more were written; may be NULL */
     void *ctx;
 };
 
@@ -33,12 +37,28 @@ bool snapshot_write(struct keyspace *ks, const char *path, const struct snapshot
 /* Makes of `path` the name, ended by NUL, under which process `pid` writes it. */
 void snapshot_temporary_name(struct buf *path, long pid);
 
-enum snapshot_result { SNAPSHOT_LOADED, SNAPSHOT_MISSING, SNAPSHOT_BAD };
+enum snapshot_result { SNAPSHOT_LOADED, SNAPSHOT_MISSING, SNAPSHOT_BAD, SNAPSHOT_STOPPED };
 
-/* Adds the keys of the file to an empty keyspace, before any command runs. BAD: `error` says why, and the keys so far
- * are there. *keys is how many. */
+/* How far a load is; others may look on, and stop it. */
+struct snapshot_progress {
+    _Atomic uint64_t total_bytes, loaded_bytes;
+    _Atomic uint64_t keys, due_keys; /* added; left out, as their deadlines have passed */
+    _Atomic uint64_t writer_bytes;   /* of memory that the writer had in use, as the file says */
+    _Atomic bool stop;
+};
+
+/* Adds the keys of the file to an empty keyspace, whose keys nobody else touches meanwhile. BAD: `error` names the file,
+ * the byte and what is wrong there, and the keys so far are there. Functions and modules' own data are passed over with
+ * a warning; a key with a module's value is BAD. Memory is in proportion to the file: at most RDB_MEMORY_FACTOR times its
+ * bytes, beside tables of RDB_MEMORY_FIXED. */
 enum snapshot_result snapshot_load(struct keyspace *ks, const char *path,
-                                   const struct rdb_settings *settings, size_t *keys,
-                                   struct buf *error);
+                                   const struct rdb_settings *settings,
+                                   struct snapshot_progress *progress, struct buf *error);
+/* The same of n bytes; `path` is what `error` names. */
+enum snapshot_result snapshot_load_bytes(struct keyspace *ks, const void *p, size_t n,
+                                         const char *path, const struct rdb_settings *settings,
+                                         struct snapshot_progress *progress, struct buf *error);
+#define RDB_MEMORY_FACTOR 512
+#define RDB_MEMORY_FIXED  ((size_t)64 << 20)
 
 #endif

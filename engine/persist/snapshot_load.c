@@ -1,244 +1,313 @@
-#include <endian.h>
+/* Loading: the parts of the file one after the other, while another thread computes the checksum. Entries are made and
+ * then wait in a ring until the processor has fetched their places in the tables. */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "persist/crc64.h"
+#include "persist/rdb_file.h"
 #include "persist/snapshot.h"
 
-#define SUM_BYTES sizeof(uint64_t)
+/* Entries on their way into the tables. */
+#define RING 32
+/* The shortest key of a file: type, name of one byte, value. */
+#define KEY_BYTES_MIN 4
+#define TELL_EVERY    1024 /* keys between two looks at `stop` */
 
-/* What opcodes have said about the key that follows. */
-struct ahead {
-    uint64_t deadline_ms, idle_s;
-    uint32_t client_flags;
-    unsigned freq;
+struct pending {
+    struct keyref k; /* named by the entry */
+    struct entry *e; /* NULL: none */
+    uint64_t deadline_ms;
+    unsigned db;
 };
 
 struct loading {
     struct keyspace *ks;
+    const char *path;
     const struct rdb_settings *settings;
-    struct rdb_reader r;
-    unsigned db;
-    struct ahead ahead;
-    size_t keys;
+    struct snapshot_progress *progress;
+    struct rdb_file f;
+    struct pending ring[RING];
+    unsigned at;
+    size_t keys, due_keys;
+    struct buf *error;
 };
+
+/* ---- what is wrong --------------------------------------------------------------------------- */
+
+#define SHOWN_BYTES_MAX 64
+
+static void add_shown(struct buf *out, struct bytes s)
+{
+    size_t n = s.n < SHOWN_BYTES_MAX ? s.n : SHOWN_BYTES_MAX;
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        if (c < ' ' || c >= 127 || c == '\\' || c == '"')
+            buf_printf(out, "\\x%02x", c);
+        else
+            buf_add_char(out, s.p[i]);
+    }
+    if (n < s.n)
+        buf_add_str(out, "...");
+}
+
+static bool fail(struct loading *in, const char *what)
+{
+    buf_printf(in->error, "%s: %s at byte %zu of %zu", in->path, what, rdb_file_at(&in->f),
+               in->f.n);
+    return false;
+}
+
+static bool fail_at_key(struct loading *in, const char *what, unsigned type)
+{
+    buf_printf(in->error, "%s: %s (type %u) of key \"", in->path, what, type);
+    add_shown(in->error, in->f.name.s);
+    buf_printf(in->error, "\" at byte %zu of %zu", rdb_file_at(&in->f), in->f.n);
+    return false;
+}
 
 /* ---- keys ------------------------------------------------------------------------------------ */
 
-static void put(struct loading *in, struct keyref *k, struct rdb_value *v)
+/* False: the key was there; its second value is freed. */
+static bool place(struct loading *in, struct pending *p)
 {
-    unsigned room = (in->ahead.deadline_ms ? ENTRY_HAS_DEADLINE : 0) |
-                    (in->ahead.client_flags ? ENTRY_HAS_CLIENT_FLAGS : 0);
-    struct entry *e = v->type == TYPE_STRING ? entry_new_string(k->name, v->text.s, room)
-                                             : entry_new_object(k->name, v->type, v->object, room);
+    struct entry *e = p->e;
+    p->e = NULL;
+    pthread_mutex_lock(&p->k.shard->lock);
+    bool is_new = !keyspace_find_locked(in->ks, p->db, &p->k, in->settings->now_ms);
+    if (is_new)
+        keyspace_put_locked(in->ks, p->db, &p->k, e, p->deadline_ms);
+    pthread_mutex_unlock(&p->k.shard->lock);
+    if (is_new)
+        return true;
+    buf_printf(in->error, "%s: key \"", in->path);
+    add_shown(in->error, entry_key(e));
+    buf_printf(in->error, "\" is there twice, before byte %zu of %zu", rdb_file_at(&in->f),
+               in->f.n);
+    entry_free(e);
+    return false;
+}
+
+static bool place_all(struct loading *in)
+{
+    bool ok = true;
+    for (unsigned i = 0; i < RING; i++) {
+        struct pending *p = &in->ring[(in->at + i) % RING];
+        if (p->e && ok)
+            ok = place(in, p);
+        else if (p->e)
+            entry_free(p->e);
+        p->e = NULL;
+    }
+    return ok;
+}
+
+static struct entry *make_entry(const struct loading *in, struct rdb_value *v)
+{
+    const struct rdb_file *f = &in->f;
+    unsigned room =
+        (f->deadline_ms ? ENTRY_HAS_DEADLINE : 0) | (f->client_flags ? ENTRY_HAS_CLIENT_FLAGS : 0);
+    struct entry *e = v->type == TYPE_STRING
+                          ? entry_new_string(f->name.s, v->text.s, room)
+                          : entry_new_object(f->name.s, v->type, v->object, room);
     uint32_t now_s = (uint32_t)(in->settings->now_ms / 1000);
     v->object = NULL;
-    if (in->ahead.client_flags)
-        entry_set_client_flags(e, in->ahead.client_flags);
-    e->access = in->ahead.idle_s > now_s ? 0 : now_s - (uint32_t)in->ahead.idle_s;
-    e->freq = (uint8_t)in->ahead.freq;
-    keyspace_put_locked(in->ks, in->db, k, e, in->ahead.deadline_ms);
+    if (f->client_flags)
+        entry_set_client_flags(e, f->client_flags);
+    e->access = f->idle_s > now_s ? 0 : now_s - (uint32_t)f->idle_s;
+    e->freq = (uint8_t)f->freq;
+    return e;
+}
+
+/* Into the ring; what was longest in it goes to its place. */
+static bool take_in(struct loading *in, struct rdb_value *v)
+{
+    struct pending *p = &in->ring[in->at];
+    if (p->e && !place(in, p))
+        return false;
+    in->at = (in->at + 1) % RING;
+    p->e = make_entry(in, v);
+    p->k = keyspace_ref(in->ks, entry_key(p->e));
+    p->db = in->f.db;
+    p->deadline_ms = in->f.deadline_ms;
+    keyspace_prefetch(&p->k, p->db);
     in->keys++;
+    return true;
 }
 
-/* False: the key was there. */
-static bool put_new(struct loading *in, struct bytes name, struct rdb_value *v)
+static bool load_module_value(struct loading *in)
 {
-    struct keyref k = keyspace_ref(in->ks, name);
-    uint64_t deadline_ms = in->ahead.deadline_ms, now_ms = in->settings->now_ms;
-    bool due = v->all_due || (deadline_ms && deadline_ms <= now_ms);
-    if (due)
-        return true;
-    pthread_mutex_lock(&k.shard->lock);
-    bool is_new = !keyspace_find_locked(in->ks, in->db, &k, now_ms);
-    if (is_new)
-        put(in, &k, v);
-    pthread_mutex_unlock(&k.shard->lock);
-    return is_new;
+    char name[10], what[64];
+    if (in->f.type != RDB_MODULE || !rdb_module_name(&in->f.r, name))
+        return fail_at_key(in, "a module's value", in->f.type);
+    snprintf(what, sizeof what, "a value of module type %s, which is not known here,", name);
+    return fail_at_key(in, what, in->f.type);
 }
 
-static bool load_key(struct loading *in, unsigned type)
+static bool load_key(struct loading *in)
 {
-    struct rdb_text name;
+    struct rdb_file *f = &in->f;
     struct rdb_value v;
-    in->r.string_max = UINT32_MAX;
-    if (!rdb_read_text(&in->r, &name))
-        return false;
-    bool ok = rdb_read_value(&in->r, type, in->settings, &v);
-    if (ok) {
-        ok = put_new(in, name.s, &v);
-        rdb_value_release(&v);
-    }
-    rdb_text_release(&name);
-    in->ahead = (struct ahead){0};
+    if (!rdb_read_value(&f->r, f->type, in->settings, &v))
+        return f->type == RDB_MODULE || f->type == RDB_MODULE_RC
+                   ? load_module_value(in)
+                   : fail_at_key(in, "a bad value", f->type);
+    bool due = v.all_due || (f->deadline_ms && f->deadline_ms <= in->settings->now_ms);
+    bool ok = due || take_in(in, &v);
+    in->due_keys += due;
+    rdb_value_release(&v);
     return ok;
 }
 
-/* ---- opcodes --------------------------------------------------------------------------------- */
+/* ---- the other parts ------------------------------------------------------------------------- */
 
-static bool load_aux(struct loading *in)
+/* A library says its name in its first line: #!lua name=... */
+static void warn_of_function(const struct loading *in)
 {
-    struct rdb_text name, value;
-    uint64_t flags;
-    in->r.string_max = UINT32_MAX;
-    if (!rdb_read_text(&in->r, &name))
-        return false;
-    bool ok = rdb_read_text(&in->r, &value);
-    if (ok && bytes_eq(name.s, BYTES("atrium-flags"))) {
-        ok = num_parse_uint(value.s, &flags) && flags <= UINT32_MAX;
-        in->ahead.client_flags = ok ? (uint32_t)flags : 0;
-    }
-    if (ok)
-        rdb_text_release(&value);
-    rdb_text_release(&name);
-    return ok;
+    struct bytes code = in->f.value.s;
+    const char *end = memchr(code.p, '\n', code.n);
+    struct buf line;
+    buf_init(&line);
+    add_shown(&line, bytes_of(code.p, end ? (size_t)(end - code.p) : code.n));
+    log_warning("%s: a library of functions is left out: %.*s", in->path, (int)line.n, line.p);
+    buf_release(&line);
 }
 
-static bool load_seconds(struct loading *in)
+static void note_aux(const struct loading *in)
 {
-    struct bytes raw;
-    uint32_t seconds;
-    if (!rdb_read_raw(&in->r, sizeof seconds, &raw))
-        return false;
-    memcpy(&seconds, raw.p, sizeof seconds);
-    in->ahead.deadline_ms = (uint64_t)le32toh(seconds) * 1000;
-    return true;
+    uint64_t bytes;
+    if (bytes_eq(in->f.name.s, BYTES("used-mem")) && num_parse_uint(in->f.value.s, &bytes))
+        atomic_store(&in->progress->writer_bytes, bytes);
 }
 
-static bool load_select(struct loading *in)
+/* No more than there can be in what is left of the file. */
+static void reserve(const struct loading *in)
 {
-    uint64_t db;
-    if (!rdb_read_length(&in->r, &db) || db >= DB_COUNT)
-        return false;
-    in->db = (unsigned)db;
-    return true;
+    size_t most = rdb_left(&in->f.r) / KEY_BYTES_MIN;
+    keyspace_reserve(in->ks, in->f.db, in->f.keys < most ? (size_t)in->f.keys : most);
 }
 
-/* Scripts are not known here: a library is passed over. */
-static bool skip_function(struct loading *in)
+static void tell(struct loading *in)
 {
-    struct rdb_text code;
-    if (!rdb_read_text(&in->r, &code))
-        return false;
-    rdb_text_release(&code);
-    return true;
+    atomic_store(&in->progress->loaded_bytes, rdb_file_at(&in->f));
+    atomic_store(&in->progress->keys, in->keys);
+    atomic_store(&in->progress->due_keys, in->due_keys);
 }
 
-static bool load_part(struct loading *in, unsigned op)
+/* False: `error`, or empty where it was stopped. */
+static bool load_parts(struct loading *in)
 {
-    uint64_t n;
-    switch (op) {
-    case RDB_OP_AUX:
-        return load_aux(in);
-    case RDB_OP_SELECT:
-        return load_select(in);
-    case RDB_OP_SIZES:
-        return rdb_read_length(&in->r, &n) && rdb_read_length(&in->r, &n);
-    case RDB_OP_EXPIRE_MS:
-        return rdb_read_u64(&in->r, &in->ahead.deadline_ms) && in->ahead.deadline_ms <= INT64_MAX;
-    case RDB_OP_EXPIRE:
-        return load_seconds(in);
-    case RDB_OP_IDLE:
-        return rdb_read_length(&in->r, &in->ahead.idle_s);
-    case RDB_OP_FREQ:
-        return rdb_read_byte(&in->r, &in->ahead.freq);
-    case RDB_OP_FUNCTION:
-        return skip_function(in);
-    default:
-        return load_key(in, op);
+    for (size_t n = 1;; n++) {
+        if (n % TELL_EVERY == 0) {
+            tell(in);
+            if (atomic_load(&in->progress->stop))
+                return false;
+        }
+        switch (rdb_file_next(&in->f)) {
+        case RDB_PART_KEY:
+            if (!load_key(in))
+                return false;
+            break;
+        case RDB_PART_AUX:
+            note_aux(in);
+            break;
+        case RDB_PART_SIZES:
+            reserve(in);
+            break;
+        case RDB_PART_FUNCTION:
+            warn_of_function(in);
+            break;
+        case RDB_PART_MODULE_AUX:
+            log_warning("%s: data of module type %s is left out", in->path, in->f.module);
+            break;
+        case RDB_PART_END:
+            return true;
+        default:
+            return fail(in, in->f.wrong);
+        }
     }
 }
 
 /* ---- the file -------------------------------------------------------------------------------- */
 
-/* What is wrong with head or checksum; NULL: they are right. Older versions and rdbchecksum no have no sum. */
-static const char *verify(const uint8_t *p, size_t n, int *version)
+struct summing {
+    const struct rdb_file *f;
+    uint64_t sum;
+};
+
+static void *sum_up(void *arg)
 {
-    uint64_t sum, v = 0;
-    if (n < RDB_MAGIC_BYTES + 1 || memcmp(p, "REDIS", 5) != 0)
-        return "not an RDB file";
-    for (int i = 5; i < RDB_MAGIC_BYTES; i++) {
-        if (p[i] < '0' || p[i] > '9')
-            return "not an RDB file";
-        v = v * 10 + p[i] - '0';
-    }
-    if (v > RDB_VERSION_MAX)
-        return "a later version of the format";
-    *version = (int)v;
-    if (v < 5)
-        return NULL;
-    if (n < RDB_MAGIC_BYTES + 1 + SUM_BYTES)
-        return "cut off";
-    memcpy(&sum, p + n - SUM_BYTES, sizeof sum);
-    return sum == 0 || le64toh(sum) == crc64(0, p, n - SUM_BYTES) ? NULL : "wrong checksum";
+    struct summing *s = arg;
+    s->sum = crc64(0, s->f->base, s->f->n - RDB_SUM_BYTES);
+    return NULL;
 }
 
-static bool load_all(struct loading *in, size_t sum_bytes)
+/* Loads all, and looks at the checksum where there is one and it is asked for. */
+static bool load_summed(struct loading *in)
 {
-    unsigned op;
-    while (rdb_read_byte(&in->r, &op)) {
-        if (op == RDB_OP_END)
-            return rdb_left(&in->r) == sum_bytes;
-        if (!load_part(in, op))
-            return false;
-    }
+    struct rdb_file whole = in->f;
+    struct summing s = {.f = &whole};
+    uint64_t expected;
+    pthread_t thread;
+    bool sums = !in->settings->unsummed && rdb_file_sum(&whole, &expected);
+    bool beside = sums && pthread_create(&thread, NULL, sum_up, &s) == 0;
+    bool ok = load_parts(in);
+    ok = place_all(in) && ok;
+    if (beside)
+        pthread_join(thread, NULL);
+    else if (sums)
+        sum_up(&s);
+    if (!sums || s.sum == expected || (in->error->n == 0 && !ok))
+        return ok;
+    if (ok)
+        buf_printf(in->error, "%s: wrong checksum at byte %zu", in->path, whole.n - RDB_SUM_BYTES);
+    else
+        buf_add_str(in->error, "; the checksum is wrong, too: the file is damaged or cut off");
     return false;
 }
 
-static bool load_map(struct loading *in, const uint8_t *p, size_t n, const char *path,
-                     struct buf *error)
+enum snapshot_result snapshot_load_bytes(struct keyspace *ks, const void *p, size_t n,
+                                         const char *path, const struct rdb_settings *settings,
+                                         struct snapshot_progress *progress, struct buf *error)
 {
-    int version = 0;
-    const char *wrong = verify(p, n, &version);
-    if (wrong) {
-        buf_printf(error, "%s: %s", path, wrong);
-        return false;
-    }
-    in->r = (struct rdb_reader){p + RDB_MAGIC_BYTES, p + n, UINT32_MAX};
-    if (load_all(in, version < 5 ? 0 : SUM_BYTES))
-        return true;
-    buf_printf(error, "%s: bad data before byte %zu", path, n - rdb_left(&in->r));
-    return false;
+    struct loading in = {
+        .ks = ks, .path = path, .settings = settings, .progress = progress, .error = error};
+    atomic_store(&progress->total_bytes, n);
+    bool ok = rdb_file_begin(&in.f, p, n) ? load_summed(&in) : fail(&in, in.f.wrong);
+    rdb_file_release(&in.f);
+    tell(&in);
+    return ok ? SNAPSHOT_LOADED : error->n ? SNAPSHOT_BAD : SNAPSHOT_STOPPED;
 }
 
-static enum snapshot_result load_file(struct loading *in, int fd, const char *path,
-                                      struct buf *error)
+static enum snapshot_result fail_file(const char *path, const char *why, struct buf *error)
 {
-    struct stat st;
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size == 0) {
-        buf_printf(error, "%s: not an RDB file", path);
-        return SNAPSHOT_BAD;
-    }
-    size_t n = (size_t)st.st_size;
-    void *map = mmap(NULL, n, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (map == MAP_FAILED) {
-        buf_printf(error, "%s: %s", path, strerror(errno));
-        return SNAPSHOT_BAD;
-    }
-    madvise(map, n, MADV_SEQUENTIAL);
-    bool ok = load_map(in, map, n, path, error);
-    munmap(map, n);
-    return ok ? SNAPSHOT_LOADED : SNAPSHOT_BAD;
+    buf_printf(error, "%s: %s", path, why);
+    return SNAPSHOT_BAD;
 }
 
 enum snapshot_result snapshot_load(struct keyspace *ks, const char *path,
-                                   const struct rdb_settings *settings, size_t *keys,
-                                   struct buf *error)
+                                   const struct rdb_settings *settings,
+                                   struct snapshot_progress *progress, struct buf *error)
 {
-    struct loading in = {.ks = ks, .settings = settings};
+    struct stat st;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    *keys = 0;
-    if (fd < 0 && errno == ENOENT)
-        return SNAPSHOT_MISSING;
-    if (fd < 0) {
-        buf_printf(error, "%s: %s", path, strerror(errno));
-        return SNAPSHOT_BAD;
-    }
-    enum snapshot_result result = load_file(&in, fd, path, error);
+    if (fd < 0)
+        return errno == ENOENT ? SNAPSHOT_MISSING : fail_file(path, strerror(errno), error);
+    bool regular = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0;
+    size_t n = regular ? (size_t)st.st_size : 0;
+    void *map = regular ? mmap(NULL, n, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
+    int failed = errno;
     close(fd);
-    *keys = in.keys;
+    if (map == MAP_FAILED)
+        return fail_file(path, regular ? strerror(failed) : "not an RDB file, or an empty one",
+                         error);
+    madvise(map, n, MADV_SEQUENTIAL);
+    enum snapshot_result result = snapshot_load_bytes(ks, map, n, path, settings, progress, error);
+    munmap(map, n);
     return result;
 }

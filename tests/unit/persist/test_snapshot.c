@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/rng.h"
 #include "tests/unit/suites.h"
+#include "types/list.h"
 #include "types/registry.h"
 
 #define KEYS 2000
@@ -89,7 +90,9 @@ static enum snapshot_result load(struct keyspace *ks, size_t *keys)
 {
     struct rdb_settings settings = settings_now();
     struct buf error = {0};
-    enum snapshot_result result = snapshot_load(ks, path, &settings, keys, &error);
+    struct snapshot_progress progress = {0};
+    enum snapshot_result result = snapshot_load(ks, path, &settings, &progress, &error);
+    *keys = atomic_load(&progress.keys);
     ck_assert_int_eq(result == SNAPSHOT_BAD, error.n > 0);
     buf_release(&error);
     return result;
@@ -160,6 +163,101 @@ START_TEST(damaged)
 }
 END_TEST
 
+/* One key of each type, small. */
+static void fill_types(struct keyspace *ks)
+{
+    struct hash_write w = {.limits = {64, 64}};
+    struct set_limits limits = {128, 64, 64};
+    struct zset_limits zlimits = {64, 64};
+    struct hash *h = hash_new();
+    struct list *l = list_new();
+    struct set *s = set_new();
+    struct zset *z = zset_new();
+    double score = 1.5;
+    hash_set(h, BYTES("field"), BYTES("value"), &w);
+    list_push(l, LIST_TAIL, BYTES("element"), -2);
+    set_add(s, BYTES("member"), &limits);
+    zset_add(z, zlimits, BYTES("member"), &score, 0);
+    put(ks, 0, entry_new_object(BYTES("h"), TYPE_HASH, h, 0), 0);
+    put(ks, 0, entry_new_object(BYTES("l"), TYPE_LIST, l, 0), 0);
+    put(ks, 1, entry_new_object(BYTES("s"), TYPE_SET, s, 0), 0);
+    put(ks, 1, entry_new_object(BYTES("z"), TYPE_ZSET, z, 0), 0);
+    put(ks, 1, entry_new_string(BYTES("t"), BYTES("text"), ENTRY_HAS_DEADLINE),
+        clock_wall_ms() + 1000000);
+}
+
+/* What the loader says of these bytes: it names the file, and where in it. */
+static enum snapshot_result load_bytes(const uint8_t *p, size_t n)
+{
+    struct keyspace *ks = keyspace_new();
+    struct rdb_settings settings = settings_now();
+    struct snapshot_progress progress = {0};
+    struct buf error = {0};
+    enum snapshot_result result =
+        snapshot_load_bytes(ks, p, n, "some.rdb", &settings, &progress, &error);
+    if (result == SNAPSHOT_BAD) {
+        buf_add_char(&error, '\0');
+        ck_assert_msg(strncmp(error.p, "some.rdb: ", 10) == 0 && strstr(error.p, "byte "), "%s",
+                      error.p);
+    }
+    keyspace_check(ks);
+    keyspace_free(ks);
+    buf_release(&error);
+    return result;
+}
+
+/* Cut off at every byte, and each bit changed, with and without a checksum to tell. */
+START_TEST(at_every_byte)
+{
+    types_register();
+    struct keyspace *a = keyspace_new();
+    uint8_t *whole, *part;
+    fill_types(a);
+    save(a);
+    size_t n = read_file(&whole), step = UNIT_STEPS(64) < 64 ? 7 : 1;
+    for (size_t cut = 0; cut < n; cut += step) {
+        part = malloc(cut + 1); /* of its length, so that the sanitizer sees what is read behind */
+        memcpy(part, whole, cut);
+        ck_assert_int_eq(load_bytes(part, cut), SNAPSHOT_BAD);
+        free(part);
+    }
+    for (size_t at = 0; at < 8 * n; at += step) {
+        whole[at / 8] ^= (uint8_t)(1u << at % 8);
+        ck_assert_int_eq(load_bytes(whole, n), SNAPSHOT_BAD);
+        whole[at / 8] ^= (uint8_t)(1u << at % 8);
+    }
+    memset(whole + n - 8, 0, 8);
+    for (size_t at = 0; at < 8 * (n - 8); at += step) {
+        whole[at / 8] ^= (uint8_t)(1u << at % 8);
+        load_bytes(whole, n);
+        whole[at / 8] ^= (uint8_t)(1u << at % 8);
+    }
+    ck_assert_int_eq(load_bytes(whole, n), SNAPSHOT_LOADED);
+    free(whole);
+    unlink(path);
+    keyspace_free(a);
+}
+END_TEST
+
+START_TEST(stopped)
+{
+    types_register();
+    struct keyspace *a = keyspace_new(), *b = keyspace_new();
+    struct snapshot_progress progress = {.stop = true};
+    struct rdb_settings settings = settings_now();
+    struct buf error = {0};
+    fill(a);
+    save(a);
+    ck_assert_int_eq(snapshot_load(b, path, &settings, &progress, &error), SNAPSHOT_STOPPED);
+    ck_assert_uint_lt(atomic_load(&progress.keys), KEYS);
+    ck_assert_uint_gt(atomic_load(&progress.loaded_bytes), 0);
+    keyspace_check(b);
+    unlink(path);
+    keyspace_free(a);
+    keyspace_free(b);
+}
+END_TEST
+
 Suite *suite_snapshot(void)
 {
     Suite *s = suite_create("snapshot");
@@ -167,6 +265,8 @@ Suite *suite_snapshot(void)
     tcase_set_timeout(t, 120);
     tcase_add_test(t, there_and_back);
     tcase_add_test(t, damaged);
+    tcase_add_test(t, at_every_byte);
+    tcase_add_test(t, stopped);
     suite_add_tcase(s, t);
     return s;
 }
