@@ -155,9 +155,10 @@ static void *timer_main(void *arg)
         if (e->timer_stop)
             break;
         pthread_mutex_unlock(&e->timer_lock);
-        busy = expire_due(e, th->gate_word);
+        busy = !atomic_load(&e->journal.loading) && expire_due(e, th->gate_word);
         memcached_flush_due(e);
         snapshot_turn(e);
+        journal_turn(e);
         mem_used_bytes(); /* keeps the peak current */
         pthread_mutex_lock(&e->timer_lock);
     }
@@ -175,6 +176,13 @@ static void start_timer(struct engine *e)
     pthread_mutex_init(&e->timer_lock, NULL);
     if (pthread_create(&e->timer, NULL, timer_main, e) != 0)
         abort();
+}
+
+void engine_timer_wake(struct engine *e)
+{
+    pthread_mutex_lock(&e->timer_lock);
+    pthread_cond_signal(&e->timer_wake);
+    pthread_mutex_unlock(&e->timer_lock);
 }
 
 static void stop_timer(struct engine *e)
@@ -224,8 +232,15 @@ static void on_expired(void *ctx, unsigned db, struct bytes key, const char *eve
     uint32_t cls = strcmp(event, "expired") == 0    ? EVENT_EXPIRED
                    : strcmp(event, "hexpired") == 0 ? EVENT_HASH
                                                     : EVENT_GENERIC;
+    if (cls != EVENT_HASH) /* else it is still there */
+        effects_key_removed(ctx, db, key);
     wait_touch_key(ctx, db, key);
     engine_notify(ctx, db, cls, event, key);
+}
+
+static void on_part_expired(void *ctx, unsigned db, struct bytes key, struct bytes part)
+{
+    effects_field_removed(ctx, db, key, part);
 }
 
 /* ---- lifetime ----------------------------------------------------------------------------------- */
@@ -261,10 +276,12 @@ struct engine *engine_open(struct config *config)
     e->started_at_ms = clock_wall_ms();
     child_init(&e->child);
     snapshot_state_init(e);
+    journal_init(e);
+    pthread_mutex_init(&e->log_listeners_lock, NULL);
     e->next_session_id = 1;
     pthread_mutex_init(&e->sessions_lock, NULL);
     make_run_id(e->run_id);
-    keyspace_on_expired(e->ks, on_expired, e);
+    keyspace_on_expired(e->ks, on_expired, on_part_expired, e);
     e->startup_bytes = mem_used_bytes();
     start_timer(e);
     return e;
@@ -275,6 +292,7 @@ void engine_close(struct engine *e)
     stop_timer(e);
     snapshot_stop(e);
     child_release(&e->child);
+    journal_release(e);
     if (current && current->engine == e) {
         gate_leave(current->gate_word);
         pthread_setspecific(thread_key, NULL);
@@ -284,10 +302,13 @@ void engine_close(struct engine *e)
     hub_free(e->hub);
     slowlog_free(e->slowlog);
     monitor_release(&e->monitor);
-    for (int i = 0; i < GATE_THREADS_MAX; i++)
+    for (int i = 0; i < GATE_THREADS_MAX; i++) {
         mem_free(e->threads[i].stats);
+        effects_release(&e->threads[i].effects);
+    }
     pthread_mutex_destroy(&e->stats_lock);
     pthread_mutex_destroy(&e->sessions_lock);
+    pthread_mutex_destroy(&e->log_listeners_lock);
     config_free(e->config);
     mem_free(e);
 }

@@ -58,6 +58,27 @@ bool engine_wake(struct session *s, enum wake_reason reason, struct reply *reply
 uint64_t engine_wait_id(const struct session *s);
 uint64_t engine_wait_deadline_ms(const struct session *s);
 
+/* ---- replies that wait for the disk --------------------------------------------------------------
+ * With appendfsync always an answer leaves only after what its session wrote is on disk. A door that can, goes on with
+ * others meanwhile: it asks engine_synced, and where that is false sets `waiting` of its listener and asks again; then
+ * `wake` is called, by the log's thread, once more is synced or the log begins to fail. */
+
+/* May the session's answers leave? */
+bool engine_synced(const struct session *s);
+/* Waits until they may. False: the log fails, and nobody knows whether the writes will be there after a crash. */
+bool engine_sync(struct session *s);
+/* errno of what the log fails with at present, 0: nothing. */
+int engine_log_failing(const struct engine *e);
+
+struct log_listener {
+    void (*wake)(void *ctx);
+    void *ctx;
+    _Atomic bool waiting;
+    struct log_listener *next; /* the engine's */
+};
+void engine_log_listen(struct engine *e, struct log_listener *l);
+void engine_log_unlisten(struct engine *e, struct log_listener *l);
+
 /* Between these a thread may keep its pass through the gate and a shard's lock from one command to the next
  * (at most 16 commands or 20 us): for pipelines. It must not block in between. */
 void engine_batch_begin(struct engine *e);

@@ -9,6 +9,8 @@
 #include <stdatomic.h>
 
 #include "commands/child.h"
+#include "commands/effects.h"
+#include "commands/journal.h"
 #include "commands/monitor.h"
 #include "commands/slowlog.h"
 #include "commands/snapshot.h"
@@ -37,6 +39,7 @@ struct engine_thread {
     struct command_stat *stats; /* by command id */
     _Atomic uint64_t counters[COUNTER_COUNT];
     _Atomic uint64_t changes; /* of keys, since the start */
+    struct effects effects;
 };
 
 struct engine {
@@ -65,6 +68,9 @@ struct engine {
     _Atomic bool draining, shutdown_requested;
     struct child child;
     struct snapshot_state snapshot;
+    struct journal journal;
+    pthread_mutex_t log_listeners_lock; /* a leaf */
+    struct log_listener *log_listeners; /* log_listeners_lock */
 
     pthread_t timer;
     pthread_mutex_t timer_lock;
@@ -82,6 +88,11 @@ static inline void engine_add_changes(struct engine_thread *th, uint64_t n)
     atomic_store_explicit(&th->changes, v + n, memory_order_relaxed);
 }
 uint64_t engine_changes(struct engine *e);
+
+/* More of the log is synced, or it begins or ceases to fail. By the log's thread. */
+void engine_log_progress(struct engine *e);
+/* Asks for the timer's next turn now. */
+void engine_timer_wake(struct engine *e);
 
 /* CLIENT PAUSE: writes, and where `all` everything, wait until then; 0 ends it. */
 void engine_pause(struct engine *e, uint64_t until_ms, bool all);

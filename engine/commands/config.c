@@ -123,6 +123,8 @@ static void cmd_config_set(struct exec *x)
         config_set(c, x->argv[i], x->argv[i + 1], true, &error);
     if (ok)
         reply_ok(x->reply);
+    if (ok)
+        journal_config_changed(x->engine);
     buf_release(&error);
 }
 

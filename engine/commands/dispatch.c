@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "commands/dispatch.h"
+#include "commands/effects.h"
 #include "commands/transaction.h"
 #include "commands/wait.h"
 #include "internal.h"
@@ -126,7 +127,7 @@ static bool run_gated(struct engine_thread *th, struct exec *x)
     x->gated = true;
     bool runs = !held_back(x);
     if (runs)
-        x->cmd->row->handler(x);
+        effects_run(x);
     wait_serve(th);
     gate_open(g);
     return runs;
@@ -139,7 +140,7 @@ static void run_before_audience(struct engine_thread *th, struct exec *x)
     release_shard(th);
     exec_add_shards(x, &set);
     wait_lock(x->ks, &set);
-    x->cmd->row->handler(x);
+    effects_run(x);
     wait_serve(th);
     shard_set_unlock(&set, keyspace_shards(x->ks));
 }
@@ -163,7 +164,7 @@ static void run_one_key(struct engine_thread *th, struct exec *x, uint64_t now_u
         run_before_audience(th, x);
         return;
     }
-    x->cmd->row->handler(x);
+    effects_run(x);
     if (!th->batching)
         release_shard(th);
 }
@@ -172,7 +173,7 @@ static void run_many_keys(struct engine_thread *th, struct exec *x)
 {
     release_shard(th);
     if (x->nkeys == 0) {
-        x->cmd->row->handler(x);
+        effects_run(x);
         return;
     }
     if (x->cmd->flags & CMD_WRITE) {
@@ -182,7 +183,7 @@ static void run_many_keys(struct engine_thread *th, struct exec *x)
     struct shard_set set = {{0}};
     exec_add_shards(x, &set);
     shard_set_lock(&set, keyspace_shards(x->ks));
-    x->cmd->row->handler(x);
+    effects_run(x);
     shard_set_unlock(&set, keyspace_shards(x->ks));
 }
 
@@ -203,7 +204,7 @@ static bool run(struct engine_thread *th, struct exec *x, uint64_t now_us)
     if (!runs || flags & CMD_UNLOCKED) {
         release_shard(th);
         if (runs)
-            x->cmd->row->handler(x);
+            effects_run(x);
     } else if (x->cmd->one_key) {
         run_one_key(th, x, now_us);
     } else {
@@ -287,6 +288,12 @@ static bool refused_by_state(struct session *s, const struct command *cmd, struc
     if (__builtin_expect(snapshot_denies_writes(s->engine), 0) &&
         (is_write(s, cmd) || strcmp(cmd->row->name, "ping") == 0)) {
         reply_error(r, ERROR_MISCONF);
+        return true;
+    }
+    int log_failing = journal_denies_writes(s->engine);
+    if (__builtin_expect(log_failing != 0, 0) &&
+        (is_write(s, cmd) || strcmp(cmd->row->name, "ping") == 0)) {
+        reply_errorf(r, ERROR_MISCONF, "Errors writing to the AOF file: %s", strerror(log_failing));
         return true;
     }
     return false;
@@ -396,6 +403,7 @@ static void exec_init(struct exec *x, struct session *s, const struct command *c
     x->now_ms = now_ms;
     x->changes = 0;
     x->may_block = x->blocked = x->gated = false;
+    x->log_position = 0;
     x->waiter = NULL;
 }
 
@@ -420,7 +428,7 @@ void exec_run_within(struct exec *x)
     uint64_t began_us = clock_wall_us();
     x->reply->erred = 0;
     feed_monitor(x, began_us);
-    x->cmd->row->handler(x);
+    effects_run(x);
     account_command(engine_thread(x->engine), x, began_us);
 }
 
@@ -448,6 +456,30 @@ enum engine_result engine_execute(struct session *s, const struct bytes *argv, i
     feed_monitor(&x, now_us);
     if (collect_keys(&x) && !run(th, &x, now_us))
         return ENGINE_PAUSED;
+    if (__builtin_expect(x.log_position != 0, 0))
+        s->log_position = x.log_position;
     account(th, &x, now_us);
     return x.blocked ? ENGINE_BLOCKED : ENGINE_DONE;
+}
+
+void exec_replay(struct session *s, const struct bytes *argv, int argc, struct reply *reply, uint64_t now_ms)
+{
+    struct engine_thread *th = engine_thread(s->engine);
+    struct exec x;
+    reply->erred = 0;
+    const struct command *cmd = resolve(s, argv, argc, reply);
+    if (!cmd)
+        return;
+    if (!arity_fits(cmd, argc)) {
+        reply_error(reply, ERROR_ARITY);
+        return;
+    }
+    if (transaction_open(s) && transaction_take(s, cmd, argv, argc, reply))
+        return;
+    exec_init(&x, s, cmd, argv, argc, reply, now_ms);
+    if (collect_keys(&x))
+        run(th, &x, 0);
+    if (th->blocks)
+        exec_free_blocks(th);
+    keyspace_reclaim(x.ks);
 }

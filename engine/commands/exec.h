@@ -56,6 +56,7 @@ struct exec {
     bool may_block;        /* exec_block can wait here */
     bool blocked;          /* it does: there is no reply */
     bool gated;            /* the gate is closed: no shard needs a lock */
+    uint64_t log_position; /* in the log of writes after the command; 0: it wrote nothing */
     struct waiter *waiter; /* a blocked command that is tried again, else NULL */
     struct keyref inline_keys[EXEC_INLINE_KEYS];
 };
@@ -101,6 +102,17 @@ void exec_announce_overwritten(struct exec *x, unsigned k, enum value_type befor
                                enum value_type after);
 /* An event without a change of the value (a key was deleted as a by-product etc.). */
 void exec_event(struct exec *x, unsigned k, enum event_class cls, const char *event);
+
+/* ---- the log of writes -------------------------------------------------------------------------
+ * A command that called exec_changed or exec_touched stands in the log as it was called. One that would not do the
+ * same again (it draws, it looks at the clock) either has an entry in the list of effects.c or says by these what it
+ * changed; after several calls they are done in one step. */
+
+/* Is there a log? Else there is nothing to say. */
+bool exec_logs(const struct exec *x);
+void exec_log_as(struct exec *x, const struct bytes *argv, int argc);
+/* Key k as it is now: a string's SET, any other value's RESTORE, both with its deadline; or DEL. */
+void exec_log_state(struct exec *x, unsigned k);
 
 /* ---- waiting --------------------------------------------------------------------------------- */
 

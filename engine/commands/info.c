@@ -77,7 +77,7 @@ static void info_persistence(struct exec *x, struct buf *out)
     buf_add_str(out, "loading:0\r\nasync_loading:0\r\n");
     child_info_lines(&x->engine->child, out);
     snapshot_info_lines(x->engine, out);
-    buf_add_str(out, "aof_enabled:0\r\naof_rewrite_in_progress:0\r\n");
+    journal_info_lines(x->engine, out);
 }
 
 static void info_stats(struct exec *x, struct buf *out)

@@ -16,6 +16,7 @@
 #include "commands/memcached.h"
 
 #include "base/hash.h"
+#include "commands/effects.h"
 #include "commands/exec.h"
 #include "commands/wait.h"
 #include "internal.h"
@@ -375,6 +376,7 @@ static void cmd_flush(struct exec *x)
     if (now) {
         wait_touch_db(x->engine, x->db);
         keyspace_flush_gated(x->ks, (int)x->db, true);
+        x->changes++;
     }
     count(x, COUNTER_MC_FLUSHES);
     reply_ok(x->reply);
@@ -389,6 +391,7 @@ void memcached_flush_due(struct engine *e)
     if (atomic_compare_exchange_strong(&e->memcached_flush_at_ms, &at_ms, 0)) {
         wait_touch_db(e, 0);
         keyspace_flush_gated(e->ks, 0, true);
+        effects_flushed(e, 0);
         wait_serve(engine_thread(e));
     }
     gate_open(keyspace_gate(e->ks));

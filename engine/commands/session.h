@@ -82,6 +82,8 @@ struct session {
     struct bytes name, lib_name,
         lib_ver; /* owned; changed and read by others under the registry lock */
 
+    uint64_t log_position; /* its answers may leave once the log is synced up to there; 0: at once */
+
     uint64_t created_at_ms;
     _Atomic uint64_t active_at_ms;
     _Atomic(const struct command *) last_command;

@@ -12,6 +12,18 @@ static bool too_many(struct exec *x)
 /* ---- SPOP -------------------------------------------------------------------------------------
  */
 
+/* In the log they are named. */
+static void log_picks(struct exec *x, const struct bytes *members, size_t n)
+{
+    if (!exec_logs(x))
+        return;
+    struct bytes *argv = exec_alloc(x, (n + 2) * sizeof *argv);
+    argv[0] = BYTES("SREM");
+    argv[1] = x->keys[0].name;
+    memcpy(argv + 2, members, n * sizeof *argv);
+    exec_log_as(x, argv, (int)n + 2);
+}
+
 static void pop_one(struct exec *x, struct set *s)
 {
     struct set_item item;
@@ -27,6 +39,7 @@ static void pop_one(struct exec *x, struct set *s)
         item.member.p = copy;
     }
     set_remove(s, item.member);
+    log_picks(x, &item.member, 1);
     set_removed(x, 0, s, "spop");
 }
 
@@ -55,6 +68,7 @@ static void pop_all(struct exec *x, struct set *s)
         reply_bulk(x->reply, item.member);
     exec_changed(x, 0, EVENT_SET, "spop");
     exec_delete(x, 0);
+    exec_log_state(x, 0);
     exec_event(x, 0, EVENT_GENERIC, "del");
 }
 
@@ -83,6 +97,7 @@ static void cmd_spop(struct exec *x)
         set_random_distinct(s, (size_t)count, pick, &p);
         for (size_t i = 0; i < p.n; i++)
             set_remove(s, p.at[i]);
+        log_picks(x, p.at, p.n);
         set_removed(x, 0, s, "spop");
     }
 }

@@ -285,7 +285,7 @@ static struct snapshot_progress *loading_of(struct engine *e)
     return &e->snapshot.loading;
 }
 
-bool engine_load(struct engine *e, struct buf *error)
+static bool load_snapshot(struct engine *e, struct buf *error)
 {
     struct rdb_settings settings = rdb_settings_of(e->config, clock_wall_ms());
     struct snapshot_progress *progress = loading_of(e);
@@ -301,6 +301,13 @@ bool engine_load(struct engine *e, struct buf *error)
                    (double)(clock_mono_us() - began_us) / 1e6);
     buf_release(&path);
     return result != SNAPSHOT_BAD;
+}
+
+/* A log is more complete than a snapshot. */
+bool engine_load(struct engine *e, struct buf *error)
+{
+    return config_int(e->config, CONFIG_APPENDONLY) ? journal_start(e, load_snapshot, error)
+                                                    : load_snapshot(e, error);
 }
 
 /* ---- rows ------------------------------------------------------------------------------------- */

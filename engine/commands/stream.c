@@ -104,6 +104,24 @@ static bool parse_options(struct exec *x, struct add_args *a)
     return check_options(x, a);
 }
 
+/* How much is cut off by "~" depends on the blocks: in the log stands how much it was. */
+static void log_trim(struct exec *x, const struct stream *s, const struct add_args *a)
+{
+    static const char *const words[] = {"KEEPREF", "DELREF", "ACKED"};
+    char text[NUM_INT_MAX];
+    if (a->trim.refs == STREAM_ACKED) {
+        exec_log_state(x, 0);
+        return;
+    }
+    struct bytes argv[] = {BYTES("XTRIM"),
+                           x->keys[0].name,
+                           BYTES("MAXLEN"),
+                           BYTES("="),
+                           bytes_of(text, num_format_uint(text, s->length)),
+                           bytes_str(words[a->trim.refs])};
+    exec_log_as(x, argv, a->trim.refs == STREAM_KEEP_REFS ? 5 : 6);
+}
+
 /* ---- XADD --------------------------------------------------------------------------------------- */
 
 /* The new entry's id; false: there is none above the last. */
@@ -145,6 +163,22 @@ static bool parse_add(struct exec *x, struct add_args *a)
     return parts_fit(x, a->id_at + 1) || fail(x, "Elements are too large to be stored");
 }
 
+/* In the log stands the id that was made. What trims by blocks is a step of its own there. */
+static void log_add(struct exec *x, const struct add_args *a, struct id id)
+{
+    bool simple = !a->trims || a->trim.approx;
+    if (!exec_logs(x) || (!a->any_id && !a->any_seq && !a->trim.approx))
+        return;
+    char text[ID_TEXT_MAX];
+    int from = simple ? a->id_at : 2, n = x->argc - from + 2;
+    struct bytes *argv = exec_alloc(x, (size_t)n * sizeof *argv);
+    argv[0] = x->argv[0];
+    argv[1] = x->argv[1];
+    memcpy(argv + 2, x->argv + from, (size_t)(n - 2) * sizeof *argv);
+    argv[a->id_at - from + 2] = bytes_of(text, id_format(text, id));
+    exec_log_as(x, argv, n);
+}
+
 static void cmd_xadd(struct exec *x)
 {
     static const struct stream none;
@@ -171,8 +205,12 @@ static void cmd_xadd(struct exec *x)
                   stream_limits_of(x));
     stream_reply_id(x, id);
     exec_changed(x, 0, EVENT_STREAM, "xadd");
-    if (a.trims && stream_trim(s, &a.trim) > 0)
+    log_add(x, &a, id);
+    if (a.trims && stream_trim(s, &a.trim) > 0) {
         exec_event(x, 0, EVENT_STREAM, "xtrim");
+        if (a.trim.approx)
+            log_trim(x, s, &a);
+    }
 }
 
 /* ---- ranges ------------------------------------------------------------------------------------- */
@@ -258,6 +296,8 @@ static void cmd_xtrim(struct exec *x)
     if (!parse_options(x, &a) || !stream_write(x, 0, &s))
         return;
     uint64_t removed = s ? stream_trim(s, &a.trim) : 0;
+    if (removed && a.trim.approx)
+        log_trim(x, s, &a);
     if (removed)
         exec_changed(x, 0, EVENT_STREAM, "xtrim");
     reply_int(x->reply, (int64_t)removed);

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "commands/dispatch.h"
+#include "commands/effects.h"
 #include "commands/wait.h"
 #include "internal.h"
 
@@ -238,6 +239,19 @@ static void run_queue(struct exec *x, const struct transaction *tx)
     }
 }
 
+/* All that it writes comes into the log as one step, before what it lets others do. */
+static void run_and_log(struct exec *x, const struct transaction *tx)
+{
+    struct engine_thread *th = engine_thread(x->engine);
+    if (!exec_logs(x)) {
+        run_queue(x, tx);
+        return;
+    }
+    effects_begin(th);
+    run_queue(x, tx);
+    x->log_position = effects_end(th);
+}
+
 static void add_queue_shards(struct exec *x, const struct transaction *tx, struct shard_set *set)
 {
     for (size_t i = 0; i < tx->n; i++) {
@@ -254,7 +268,7 @@ static void run_locked(struct exec *x, struct transaction *tx)
     bool clean = still_clean(x, tx);
     unwatch_locked(x->session);
     if (clean)
-        run_queue(x, tx);
+        run_and_log(x, tx);
     else
         reply_null_array(x->reply);
     wait_serve(engine_thread(x->engine));

@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "commands/dispatch.h"
+#include "commands/effects.h"
 #include "internal.h"
 
 /* ---- a waiter's life ---------------------------------------------------------------------------- */
@@ -236,11 +237,12 @@ static bool try_again(struct engine_thread *th, struct waiter *w)
     x.db = w->db;
     x.waiter = w;
     capture_clear(&w->answer);
-    w->cmd->row->handler(&x);
+    effects_run(&x);
     engine_add_changes(th, x.changes);
     if (x.blocked)
         return false;
     w->answered = true;
+    w->log_position = x.log_position;
     leave_queues(w);
     atomic_store_explicit(&w->session->waiting, 0, memory_order_relaxed);
     return true;
@@ -349,14 +351,17 @@ bool engine_wake(struct session *s, enum wake_reason reason, struct reply *reply
     if (reason == WAKE_DUE)
         reason = w->deadline_ms && w->deadline_ms <= clock_wall_ms() ? WAKE_TIMEOUT : WAKE_RETRY;
     bool answered = reason == WAKE_ANSWERED || settle(th, w, reason);
-    if (answered)
+    if (answered) {
         capture_replay(&w->answer, reply);
-    else if (reason == WAKE_TIMEOUT)
+        if (w->log_position)
+            s->log_position = w->log_position;
+    } else if (reason == WAKE_TIMEOUT) {
         w->on_timeout(reply);
-    else if (reason == WAKE_ERROR)
+    } else if (reason == WAKE_ERROR) {
         reply_error(reply, ERROR_UNBLOCKED);
-    else
+    } else {
         return false;
+    }
     drop(s);
     return true;
 }

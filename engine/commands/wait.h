@@ -36,6 +36,7 @@ struct waiter {
     struct shard_set shards;
     unsigned nlinks;
     struct wait_link *links; /* the shards' locks */
+    uint64_t log_position;   /* of what it did; as answered */
     bool answered;           /* the shards' locks; then the waiter is in no queue */
     struct capture answer;   /* the shards' locks until answered, then the owner's */
 };

@@ -141,8 +141,9 @@ struct type_ops {
     const char *(*encoding)(const void *object); /* as OBJECT ENCODING answers */
     /* The earliest deadline inside the object (a hash's fields), 0: none. May be NULL. */
     uint64_t (*next_deadline_ms)(const void *object);
-    /* Removes up to `max` parts that are due at now_ms; returns how many. May be NULL. */
-    size_t (*expire_some)(void *object, uint64_t now_ms, size_t max);
+    /* Removes up to `max` parts that are due at now_ms, telling `each` of them first; returns how many. May be NULL. */
+    size_t (*expire_some)(void *object, uint64_t now_ms, size_t max,
+                          void (*each)(struct bytes part, void *ctx), void *ctx);
     /* A word inside the object in which the keyspace keeps its own node for next_deadline_ms; NULL in a
      * new object, not copied by dup. Goes with next_deadline_ms. */
     void **(*keyspace_word)(void *object);

@@ -10,6 +10,7 @@ struct keyspace {
     struct gate gate;
     struct shard shards[SHARD_COUNT];
     keyspace_expired_fn *expired;
+    keyspace_part_expired_fn *part_expired;
     void *expired_ctx;
     struct reclaimer *reclaimer;
 };

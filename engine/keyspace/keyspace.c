@@ -35,9 +35,11 @@ void keyspace_free(struct keyspace *ks)
     mem_free(ks);
 }
 
-void keyspace_on_expired(struct keyspace *ks, keyspace_expired_fn *fn, void *ctx)
+void keyspace_on_expired(struct keyspace *ks, keyspace_expired_fn *fn,
+                         keyspace_part_expired_fn *part_fn, void *ctx)
 {
     ks->expired = fn;
+    ks->part_expired = part_fn;
     ks->expired_ctx = ctx;
 }
 

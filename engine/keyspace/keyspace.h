@@ -31,7 +31,10 @@ typedef void keyspace_expired_fn(void *ctx, unsigned db, struct bytes key, const
 
 struct keyspace *keyspace_new(void);
 void keyspace_free(struct keyspace *ks);
-void keyspace_on_expired(struct keyspace *ks, keyspace_expired_fn *fn, void *ctx);
+/* The same for each part of an object that goes by its own deadline (a hash's field), before the object's "hexpired". */
+typedef void keyspace_part_expired_fn(void *ctx, unsigned db, struct bytes key, struct bytes part);
+void keyspace_on_expired(struct keyspace *ks, keyspace_expired_fn *fn,
+                         keyspace_part_expired_fn *part_fn, void *ctx);
 struct gate *keyspace_gate(struct keyspace *ks);
 struct keyref keyspace_ref(struct keyspace *ks, struct bytes key);
 struct shard *keyspace_shards(struct keyspace *ks); /* SHARD_COUNT of them */

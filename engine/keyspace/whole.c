@@ -213,11 +213,26 @@ static size_t expire_key(struct keyspace *ks, struct shard *sh, unsigned db,
     return 1;
 }
 
+struct part_of {
+    struct keyspace *ks;
+    unsigned db;
+    struct bytes key;
+};
+
+static void tell_part(struct bytes part, void *ctx)
+{
+    const struct part_of *of = ctx;
+    if (of->ks->part_expired)
+        of->ks->part_expired(of->ks->expired_ctx, of->db, of->key, part);
+}
+
 size_t keyspace_expire_inner(struct keyspace *ks, unsigned db, const struct keyref *k,
                              struct table_pos *p, uint64_t now_ms)
 {
     struct entry *e = table_at(p);
-    size_t n = type_ops[e->type]->expire_some(entry_object(e), now_ms, FIELDS_BATCH);
+    struct part_of of = {ks, db, k->name};
+    size_t n =
+        type_ops[e->type]->expire_some(entry_object(e), now_ms, FIELDS_BATCH, tell_part, &of);
     k->shard->expired_fields += n;
     if (n && ks->expired)
         ks->expired(ks->expired_ctx, db, k->name, "hexpired");

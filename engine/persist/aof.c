@@ -14,20 +14,21 @@
 #include "persist/aof_record.h"
 #include "persist/disk.h"
 
-#define GATHER_MS     5   /* between two writes where no reply waits for them */
-#define SYNC_MS       900 /* everysec: the oldest record waits so long; the sync takes the rest of the second */
-#define RETRY_MS      200
-#define BACKLOG_MAX   (64u * 1024 * 1024)
-#define SPARE_MAX     (4u * 1024 * 1024)
-#define SLOW_SYNC_US  (2 * 1000 * 1000)
+#define GATHER_MS 5 /* between two writes where no reply waits for them */
+#define SYNC_MS                                                                                    \
+    900 /* everysec: the oldest record waits so long; the sync takes the rest of the second */
+#define RETRY_MS     200
+#define BACKLOG_MAX  (64u * 1024 * 1024)
+#define SPARE_MAX    (4u * 1024 * 1024)
+#define SLOW_SYNC_US (2 * 1000 * 1000)
 
 /* Records that are written in one go. */
 struct chunk {
     struct chunk *next;
     struct buf records;
-    uint64_t end;  /* position of its last record */
-    bool summed;   /* the sum's line stands at its end */
-    int then_fd;   /* what follows goes to this file, -1: to the same */
+    uint64_t end; /* position of its last record */
+    bool summed;  /* the sum's line stands at its end */
+    int then_fd;  /* what follows goes to this file, -1: to the same */
     uint64_t then_size;
 };
 
@@ -54,11 +55,12 @@ struct aof {
     _Atomic uint64_t file_bytes, syncs, sync_us, sync_us_max, delayed_syncs;
 
     /* The writer's own. */
-    struct chunks kept;        /* taken and not synced, in order */
-    struct chunk *unwritten;   /* the first of them that is not in the file */
-    int fd;                    /* -1: none, all is thrown away */
+    struct chunks kept;         /* taken and not synced, in order */
+    struct chunk *unwritten;    /* the first of them that is not in the file */
+    bool must_cut;              /* the file may hold more than what is synced */
+    int fd;                     /* -1: none, all is thrown away */
     uint64_t size, synced_size; /* of the file */
-    uint64_t oldest_ms;        /* when the first of `kept` was taken */
+    uint64_t oldest_ms;         /* when the first of `kept` was taken */
     void (*on_progress)(void *ctx);
     void *ctx;
     pthread_t writer;
@@ -81,7 +83,8 @@ static void chunks_add(struct chunks *to, struct chunk *c)
 /* The lock is held; returns the new position. `before` is how much was pending. */
 static uint64_t appended(struct aof *a, size_t before)
 {
-    uint64_t position = atomic_load_explicit(&a->appended, memory_order_relaxed) + (a->pending.n - before);
+    uint64_t position =
+        atomic_load_explicit(&a->appended, memory_order_relaxed) + (a->pending.n - before);
     atomic_store_explicit(&a->appended, position, memory_order_release);
     if (a->idle) {
         a->idle = false;
@@ -90,7 +93,8 @@ static uint64_t appended(struct aof *a, size_t before)
     return position;
 }
 
-uint64_t aof_append(struct aof *a, unsigned db, struct bytes notes, const struct bytes *argv, int argc)
+uint64_t aof_append(struct aof *a, unsigned db, struct bytes notes, const struct bytes *argv,
+                    int argc)
 {
     pthread_mutex_lock(&a->lock);
     size_t before = a->pending.n;
@@ -207,15 +211,30 @@ static void tell(struct aof *a)
 
 /* ---- the writer: to disk --------------------------------------------------------------------- */
 
-/* Back to what is synced; all that is kept is to be written again. */
+/* All that is kept is to be written again, behind what is synced. */
 static void fail(struct aof *a, int error, const char *what)
 {
     if (atomic_exchange(&a->failing, error) != error)
-        log_warning("the log of writes: %s: %s; writes are refused until it works again", what, strerror(error));
+        log_warning("the log of writes: %s: %s; writes are refused until it works again", what,
+                    strerror(error));
     a->unwritten = a->kept.first;
-    if (ftruncate(a->fd, (off_t)a->synced_size) == 0 && lseek(a->fd, 0, SEEK_END) >= 0)
-        a->size = a->synced_size;
+    a->must_cut = true;
+    atomic_store(&a->written, atomic_load(&a->synced));
     tell(a);
+}
+
+/* Back to what is synced. */
+static bool cut_back(struct aof *a)
+{
+    if (!a->must_cut || a->fd < 0)
+        return true;
+    if (ftruncate(a->fd, (off_t)a->synced_size) != 0) {
+        fail(a, errno, "ftruncate");
+        return false;
+    }
+    a->size = a->synced_size;
+    a->must_cut = false;
+    return true;
 }
 
 static void recovered(struct aof *a)
@@ -258,17 +277,13 @@ static void next_file(struct aof *a, const struct chunk *c)
     atomic_store(&a->rotating, false);
 }
 
-/* A file that could not be cut back is not written to: its end would be twice in it. */
 static bool write_chunk(struct aof *a, struct chunk *c)
 {
     if (!c->summed && c->records.n)
         aof_encode_sum(&c->records, c->records.p, c->records.n);
     c->summed = true;
-    if (a->fd >= 0 && a->size == a->synced_size && atomic_load(&a->failing) &&
-        ftruncate(a->fd, (off_t)a->synced_size) != 0) {
-        fail(a, errno, "ftruncate");
+    if (!cut_back(a))
         return false;
-    }
     size_t done = 0;
     int error = a->fd < 0 ? 0 : disk_append(a->fd, c->records.p, c->records.n, &done);
     a->size += done;

@@ -43,7 +43,8 @@ bool aof_rotating(struct aof *a);
 void aof_close(struct aof *a);
 
 /* Appends one command of database `db`, after the lines of `notes`; returns its position. */
-uint64_t aof_append(struct aof *a, unsigned db, struct bytes notes, const struct bytes *argv, int argc);
+uint64_t aof_append(struct aof *a, unsigned db, struct bytes notes, const struct bytes *argv,
+                    int argc);
 /* Appends encoded records as they are: the first is of database `first`, the last of `last`. */
 uint64_t aof_append_block(struct aof *a, unsigned first, unsigned last, struct bytes records);
 

@@ -151,7 +151,8 @@ static bool is_sum(const struct aof_reader *r, bool *matches)
         return false;
     struct bytes rest = bytes_of(r->note.p + word.n, r->note.n - word.n);
     const char *blank = rest.n ? memchr(rest.p, ' ', rest.n) : NULL;
-    *matches = blank && num_parse_uint(bytes_of(rest.p, (size_t)(blank - rest.p)), &n) && n <= r->at;
+    *matches =
+        blank && num_parse_uint(bytes_of(rest.p, (size_t)(blank - rest.p)), &n) && n <= r->at;
     if (!*matches)
         return true;
     hash_digest_hex(hash_digest(bytes_of(r->p + r->at - n, n)), hex);
@@ -171,8 +172,8 @@ static bool commands_follow(const struct aof_reader *r, size_t from)
             break;
         size_t at = (size_t)(mark - r->p);
         from = at + 1;
-        found = at >= 2 && mark[-1] == '\n' && mark[-2] == '\r' &&
-                read_command(&probe, &at) == STEP_OK;
+        found =
+            at >= 2 && mark[-1] == '\n' && mark[-2] == '\r' && read_command(&probe, &at) == STEP_OK;
     }
     aof_reader_release(&probe);
     return found;
@@ -182,8 +183,9 @@ static enum aof_item damaged(struct aof_reader *r, enum step s)
 {
     bool torn = !commands_follow(r, r->at + 1);
     r->next = r->at;
-    r->wrong = s == STEP_SHORT ? "an item runs past the file's end, and more commands stand behind its head"
-                               : "bad format";
+    r->wrong = s == STEP_SHORT
+                   ? "an item runs past the file's end, and more commands stand behind its head"
+                   : "bad format";
     return torn ? AOF_TORN : AOF_CORRUPT;
 }
 

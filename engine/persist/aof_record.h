@@ -20,7 +20,7 @@ void aof_encode_sum(struct buf *out, const void *p, size_t n);
 
 enum aof_item {
     AOF_COMMAND, /* argv and argc */
-    AOF_NOTE,    /* note: the line without '#' and its end; sums have been verified and are not told */
+    AOF_NOTE, /* note: the line without '#' and its end; sums have been verified and are not told */
     AOF_END,
     AOF_TORN,    /* the file ends within the item at `at` */
     AOF_CORRUPT, /* the item at `at` is none, or a sum does not match: `wrong` says what */
@@ -29,7 +29,7 @@ enum aof_item {
 struct aof_reader {
     const char *p;
     size_t n;
-    size_t at, next; /* where the last item begins, and the one after it */
+    size_t at, next;    /* where the last item begins, and the one after it */
     struct bytes *argv; /* slices of p; until the next item */
     int argc, cap;
     struct bytes note;

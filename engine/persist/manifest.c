@@ -59,7 +59,8 @@ struct manifest manifest_copy(const struct manifest *m)
 static size_t place_of(const struct manifest *m, char type)
 {
     size_t at = 0;
-    while (at < m->n && type != 'h' && (m->files[at].type == 'b' || (type == 'i' && m->files[at].type == 'i')))
+    while (at < m->n && type != 'h' &&
+           (m->files[at].type == 'b' || (type == 'i' && m->files[at].type == 'i')))
         at++;
     return type == 'h' ? m->n : at;
 }
@@ -124,7 +125,9 @@ bool manifest_parse(struct manifest *m, struct bytes text, struct buf *error)
         const char *end = memchr(text.p, '\n', text.n);
         size_t n = end ? (size_t)(end - text.p) : text.n, taken = n + (end != NULL);
         struct bytes line = bytes_of(text.p, n && text.p[n - 1] == '\r' ? n - 1 : n);
-        const char *wrong = !end ? "cut off" : line.n == 0 || *line.p == '#' ? NULL : parse_line(m, line);
+        const char *wrong = !end                            ? "cut off"
+                            : line.n == 0 || *line.p == '#' ? NULL
+                                                            : parse_line(m, line);
         if (wrong) {
             buf_printf(error, "line %zu: %s", number, wrong);
             manifest_release(m);

@@ -87,10 +87,11 @@ uint64_t hash_next_expiry_ms(const struct hash *h)
                                   : hash_pack_first_deadline(h);
 }
 
-size_t hash_expire_some(struct hash *h, uint64_t now_ms, size_t max)
+size_t hash_expire_some(struct hash *h, uint64_t now_ms, size_t max,
+                        void (*each)(struct bytes field, void *ctx), void *ctx)
 {
-    return h->form == HASH_FIELDS ? hash_fields_remove_due(h->fields, now_ms, max)
-                                  : hash_pack_remove_due(h, now_ms, max);
+    return h->form == HASH_FIELDS ? hash_fields_remove_due(h->fields, now_ms, max, each, ctx)
+                                  : hash_pack_remove_due(h, now_ms, max, each, ctx);
 }
 
 /* ---- one field: where it is, in either form ----------------------------------------------------

@@ -155,8 +155,10 @@ enum hash_persist_result hash_persist(struct hash *h, struct bytes field, uint64
 
 /* The earliest deadline of any field, 0: none. O(1). */
 uint64_t hash_next_expiry_ms(const struct hash *h);
-/* Removes up to `max` fields that are due; returns how many. O(log(deadlines)) each in a table. */
-size_t hash_expire_some(struct hash *h, uint64_t now_ms, size_t max);
+/* Removes up to `max` fields that are due, telling `each` (may be NULL) of them first; returns how many.
+ * O(log(deadlines)) each in a table. */
+size_t hash_expire_some(struct hash *h, uint64_t now_ms, size_t max,
+                        void (*each)(struct bytes field, void *ctx), void *ctx);
 
 /* The keyspace's own word in the hash (keyspace/entry.h), NULL in a new hash and a copy. */
 void **hash_keyspace_word(struct hash *h);

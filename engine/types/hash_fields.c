@@ -171,11 +171,15 @@ static void heap_forget(struct hash_fields *f, const uint8_t *r)
         heap_remove(f, record_heap_at(r));
 }
 
-size_t hash_fields_remove_due(struct hash_fields *f, uint64_t now_ms, size_t max)
+size_t hash_fields_remove_due(struct hash_fields *f, uint64_t now_ms, size_t max,
+                              void (*each)(struct bytes field, void *ctx), void *ctx)
 {
     size_t n = 0;
-    for (; n < max && f->heap_n > 0 && f->heap[0].when <= now_ms; n++)
+    for (; n < max && f->heap_n > 0 && f->heap[0].when <= now_ms; n++) {
+        if (each)
+            each(record_field(record(f, f->heap[0].handle)), ctx);
         hash_fields_remove(f, f->heap[0].handle);
+    }
     return n;
 }
 

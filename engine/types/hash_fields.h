@@ -53,7 +53,8 @@ void hash_fields_remove(struct hash_fields *f, uint32_t handle);
 /* Fields due at now_ms. O(fields due). */
 size_t hash_fields_due(const struct hash_fields *f, uint64_t now_ms);
 uint64_t hash_fields_first_deadline(const struct hash_fields *f);
-size_t hash_fields_remove_due(struct hash_fields *f, uint64_t now_ms, size_t max);
+size_t hash_fields_remove_due(struct hash_fields *f, uint64_t now_ms, size_t max,
+                              void (*each)(struct bytes field, void *ctx), void *ctx);
 
 /* Calls visit for the records of one or more buckets from `cursor` on; the next cursor, 0 at the
  * end. */

@@ -50,7 +50,8 @@ void hash_pack_remove(struct hash *h, uint8_t *at);
 /* Fields with a deadline <= now. */
 size_t hash_pack_due(const struct hash *h, uint64_t now_ms);
 uint64_t hash_pack_first_deadline(const struct hash *h);
-size_t hash_pack_remove_due(struct hash *h, uint64_t now_ms, size_t max);
+size_t hash_pack_remove_due(struct hash *h, uint64_t now_ms, size_t max,
+                            void (*each)(struct bytes field, void *ctx), void *ctx);
 /* Turns it into the other form. */
 void hash_pack_unpack(struct hash *h);
 void hash_pack_check(const struct hash *h);

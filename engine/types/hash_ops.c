@@ -34,9 +34,10 @@ static uint64_t next_deadline_ms(const void *object)
     return hash_next_expiry_ms(object);
 }
 
-static size_t expire_some(void *object, uint64_t now_ms, size_t max)
+static size_t expire_some(void *object, uint64_t now_ms, size_t max,
+                          void (*each)(struct bytes part, void *ctx), void *ctx)
 {
-    return hash_expire_some(object, now_ms, max);
+    return hash_expire_some(object, now_ms, max, each, ctx);
 }
 
 static void **keyspace_word(void *object)

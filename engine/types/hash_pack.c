@@ -162,11 +162,18 @@ uint64_t hash_pack_first_deadline(const struct hash *h)
     return at != NULL ? deadline_of(h, at) : 0;
 }
 
-size_t hash_pack_remove_due(struct hash *h, uint64_t now_ms, size_t max)
+size_t hash_pack_remove_due(struct hash *h, uint64_t now_ms, size_t max,
+                            void (*each)(struct bytes field, void *ctx), void *ctx)
 {
     size_t n = hash_pack_due(h, now_ms);
     if (n > max)
         n = max;
+    uint8_t *at = each && n ? first(h) : NULL;
+    for (size_t i = 0; i < n && at; i++, at = hash_pack_next(h, at)) {
+        struct hash_item item;
+        hash_pack_read(h, at, &item);
+        each(item.field, ctx);
+    }
     if (n > 0)
         h->pack = lp_delete_range(h->pack, 0, 3 * n);
     return n;

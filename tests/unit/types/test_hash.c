@@ -147,9 +147,9 @@ static void random_expiry(struct hash *h, struct model *m, uint64_t now)
             next = m->f[i].when;
     }
     ck_assert_uint_eq(hash_next_expiry_ms(h), next);
-    ck_assert_uint_eq(hash_expire_some(h, now, max), due < max ? due : max);
+    ck_assert_uint_eq(hash_expire_some(h, now, max, NULL, NULL), due < max ? due : max);
     if (due > max)
-        hash_expire_some(h, now, SIZE_MAX);
+        hash_expire_some(h, now, SIZE_MAX, NULL, NULL);
     for (size_t i = 0; i < NAMES; i++)
         if (m->f[i].there && !visible(m, i, now))
             model_del(m, i);
@@ -365,7 +365,7 @@ START_TEST(memory_follows_the_fields_down)
             ck_assert_uint_eq(item.expire_at_ms, k % 2 ? 1000 + k : 0);
         }
     }
-    ck_assert_uint_eq(hash_expire_some(h, 100000, SIZE_MAX), 500);
+    ck_assert_uint_eq(hash_expire_some(h, 100000, SIZE_MAX, NULL, NULL), 500);
     hash_check(h);
     hash_free(h);
 }

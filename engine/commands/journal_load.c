@@ -1,0 +1,273 @@
+/* Replaying the log: the base, then each incremental file, command by command. Nothing expires meanwhile, since every
+ * command runs as of the beginning of time, or of the time that a note tells: what expired stands in the log as DEL.
+ *
+ * What a crash or a power cut leaves at the end (half a command, a transaction without its EXEC) is cut off, with a
+ * warning; anywhere else it ends the start. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "commands/dispatch.h"
+#include "commands/journal.h"
+#include "commands/rdb_settings.h"
+#include "commands/session.h"
+#include "internal.h"
+#include "persist/aof_record.h"
+#include "persist/disk.h"
+#include "persist/snapshot.h"
+
+struct replay {
+    struct engine *e;
+    struct session *session;
+    struct capture reply;
+    struct aof_reader r;
+    const char *path;
+    bool may_be_cut; /* nothing follows the file's end */
+    size_t step_at;  /* where the step at hand begins: its MULTI, or the notes before it */
+    bool in_step, in_transaction;
+    uint64_t time_ms; /* of a note */
+    uint32_t flags;   /* of a note, for the key of the next command */
+    uint64_t commands;
+    struct buf *error;
+};
+
+static bool stop(struct replay *p, const char *why)
+{
+    buf_printf(p->error, "%s: %s at byte %zu", p->path, why, p->r.at);
+    return false;
+}
+
+/* ---- notes ------------------------------------------------------------------------------------- */
+
+static bool note_number(struct bytes note, const char *word, uint64_t *v)
+{
+    size_t n = strlen(word);
+    return note.n > n && memcmp(note.p, word, n) == 0 &&
+           num_parse_uint(bytes_of(note.p + n, note.n - n), v);
+}
+
+static void take_note(struct replay *p)
+{
+    uint64_t v;
+    if (note_number(p->r.note, "atrium-time ", &v) && v < UINT64_MAX / 1000)
+        p->time_ms = v;
+    else if (note_number(p->r.note, "atrium-flags ", &v) && v <= UINT32_MAX)
+        p->flags = (uint32_t)v;
+    else
+        return;
+    if (!p->in_step)
+        p->step_at = p->r.at;
+    p->in_step = true;
+}
+
+/* Within a transaction the key is not there yet; its SET is followed by another note, which is put behind EXEC. */
+static void set_flags(struct replay *p, struct bytes name)
+{
+    struct keyspace *ks = p->e->ks;
+    struct keyref k = keyspace_ref(ks, name);
+    pthread_mutex_lock(&k.shard->lock);
+    struct entry *e = keyspace_find_locked(ks, p->session->db, &k, 0);
+    if (e && e->type == TYPE_STRING)
+        keyspace_set_client_flags_locked(ks, p->session->db, &k, e, p->flags);
+    pthread_mutex_unlock(&k.shard->lock);
+}
+
+/* ---- commands ---------------------------------------------------------------------------------- */
+
+static bool failed_command(struct replay *p)
+{
+    char why[160] = "a command that fails";
+    for (size_t i = 0; i < p->reply.n; i++) {
+        if (p->reply.nodes[i].kind != NODE_ERROR)
+            continue;
+        struct bytes text = capture_text(&p->reply, &p->reply.nodes[i]);
+        snprintf(why, sizeof why, "a command that fails (%.*s)", text.n < 100 ? (int)text.n : 100,
+                 text.p);
+        break;
+    }
+    return stop(p, why);
+}
+
+static bool run_command(struct replay *p)
+{
+    const struct bytes *argv = p->r.argv;
+    bool multi = bytes_is(argv[0], "MULTI"), exec = bytes_is(argv[0], "EXEC");
+    if (!p->in_step)
+        p->step_at = p->r.at;
+    capture_clear(&p->reply);
+    exec_replay(p->session, argv, p->r.argc, &p->reply.base, p->time_ms);
+    p->commands++;
+    p->in_transaction = multi || (p->in_transaction && !exec);
+    if (p->reply.base.erred)
+        return failed_command(p);
+    if (p->flags && p->r.argc > 1)
+        set_flags(p, argv[1]);
+    p->flags = 0;
+    p->in_step = p->in_transaction;
+    if (!p->in_step)
+        p->time_ms = 0;
+    return true;
+}
+
+/* ---- a file ------------------------------------------------------------------------------------ */
+
+/* The file's end is half of something: cut off where that may be. */
+static bool cut(struct replay *p, size_t at)
+{
+    p->r.at = at;
+    if (!p->may_be_cut)
+        return stop(p, "the file ends within a command or transaction, and another follows it,");
+    if (!config_int(p->e->config, CONFIG_AOF_LOAD_TRUNCATED))
+        return stop(p, "the file ends within a command or transaction (aof-load-truncated is no)");
+    if (truncate(p->path, (off_t)at) != 0)
+        return stop(p, "the file ends within a command or transaction, and cannot be cut");
+    log_warning(
+        "%s: its last %zu bytes are no whole command or transaction, and are cut off at byte %zu",
+        p->path, p->r.n - at, at);
+    return true;
+}
+
+static bool replay_records(struct replay *p)
+{
+    for (;;) {
+        switch (aof_read(&p->r)) {
+        case AOF_NOTE:
+            take_note(p);
+            break;
+        case AOF_COMMAND:
+            if (!run_command(p))
+                return false;
+            break;
+        case AOF_END:
+            return !p->in_transaction || cut(p, p->step_at);
+        case AOF_TORN:
+            return cut(p, p->in_step ? p->step_at : p->r.at);
+        case AOF_CORRUPT:
+            return stop(p, p->r.wrong);
+        }
+    }
+}
+
+static bool replay_file(struct replay *p, int fd, size_t n)
+{
+    void *map = mmap(NULL, n, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (map == MAP_FAILED) {
+        buf_printf(p->error, "%s: %s", p->path, strerror(errno));
+        return false;
+    }
+    madvise(map, n, MADV_SEQUENTIAL);
+    aof_reader_init(&p->r, map, n);
+    p->in_step = p->in_transaction = false;
+    p->session = session_new(p->e, DOOR_RESP, NULL, NULL, NULL, "", "");
+    p->session->authenticated = true;
+    bool ok = replay_records(p);
+    session_free(p->session);
+    aof_reader_release(&p->r);
+    munmap(map, n);
+    return ok;
+}
+
+/* ---- all files --------------------------------------------------------------------------------- */
+
+static bool load_base_rdb(struct replay *p)
+{
+    struct rdb_settings settings = rdb_settings_of(p->e->config, 0); /* nothing is due */
+    settings.string_max = SIZE_MAX;
+    settings.unsummed = !config_int(p->e->config, CONFIG_RDBCHECKSUM);
+    enum snapshot_result r =
+        snapshot_load(p->e->ks, p->path, &settings, &p->e->snapshot.loading, p->error);
+    if (r == SNAPSHOT_MISSING)
+        buf_printf(p->error, "%s: the manifest names it, and it is not there", p->path);
+    return r == SNAPSHOT_LOADED;
+}
+
+static bool begins_with_rdb(int fd)
+{
+    char magic[5];
+    return pread(fd, magic, sizeof magic, 0) == (ssize_t)sizeof magic &&
+           memcmp(magic, "REDIS", 5) == 0;
+}
+
+static bool load_one(struct replay *p)
+{
+    struct stat st;
+    int fd = open(p->path, O_RDONLY | O_CLOEXEC);
+    bool ok = fd >= 0 && fstat(fd, &st) == 0;
+    if (!ok)
+        buf_printf(p->error, "%s: the manifest names it: %s", p->path, strerror(errno));
+    else if (begins_with_rdb(fd))
+        ok = load_base_rdb(p);
+    else if (st.st_size > 0)
+        ok = replay_file(p, fd, (size_t)st.st_size);
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
+/* Do only empty files, or none, follow file i? */
+static bool is_last(const struct journal *j, size_t i)
+{
+    struct buf path;
+    struct stat st;
+    bool last = true;
+    buf_init(&path);
+    for (size_t k = i + 1; k < j->manifest.n && last; k++) {
+        const struct manifest_file *f = &j->manifest.files[k];
+        last = f->type != 'i' || stat(disk_path(&path, j->folder, f->name), &st) != 0 ||
+               st.st_size == 0;
+    }
+    buf_release(&path);
+    return last;
+}
+
+struct touch {
+    uint32_t now_s;
+};
+
+/* Commands ran as of the beginning of time: what they made was used just now. */
+static void touch(struct entry *e, void *ctx)
+{
+    const struct touch *t = ctx;
+    if (e->access == 0)
+        e->access = t->now_s;
+}
+
+static void touch_all(struct engine *e)
+{
+    struct touch t = {(uint32_t)(clock_wall_ms() / 1000)};
+    for (unsigned db = 0; db < DB_COUNT; db++) {
+        uint64_t cursor = 0;
+        do
+            cursor = keyspace_scan(e->ks, db, cursor, 1024, 0, touch, &t);
+        while (cursor);
+    }
+}
+
+bool journal_replay(struct engine *e, struct buf *error)
+{
+    struct journal *j = &e->journal;
+    struct replay p = {.e = e, .error = error};
+    struct buf path;
+    bool ok = true;
+    uint64_t began_ms = clock_wall_ms();
+    atomic_store(&j->loading, true);
+    capture_init(&p.reply);
+    buf_init(&path);
+    for (size_t i = 0; ok && i < j->manifest.n && j->manifest.files[i].type != 'h'; i++) {
+        p.path = disk_path(&path, j->folder, j->manifest.files[i].name);
+        p.may_be_cut = is_last(j, i);
+        ok = load_one(&p);
+    }
+    buf_release(&path);
+    capture_release(&p.reply);
+    touch_all(e);
+    atomic_store(&j->loading, false);
+    if (ok)
+        log_notice("loaded the log of writes, %llu commands, in %llu ms",
+                   (unsigned long long)p.commands,
+                   (unsigned long long)(clock_wall_ms() - began_ms));
+    return ok;
+}
