@@ -30,13 +30,10 @@ static void add_named(struct request *r)
             call_arg(r, r->target.query[i].value);
 }
 
-static bool add_scan(struct request *r)
+static void add_scan(struct request *r, int64_t limit)
 {
     struct bytes cursor = BYTES("0"), match;
-    int64_t limit = 100;
     request_query(r, "cursor", &cursor);
-    if (!request_query_int(r, "limit", 1, LIMIT_MAX, &limit))
-        return false;
     call_word(r, "SCAN");
     call_arg(r, cursor);
     call_word(r, "COUNT");
@@ -45,7 +42,6 @@ static bool add_scan(struct request *r)
         call_word(r, "MATCH");
         call_arg(r, match);
     }
-    return true;
 }
 
 /* ATR.HPAGE's answer: triples of field, value and time to live, then the cursor. */
@@ -100,7 +96,9 @@ static void get_hash(struct request *r)
     static const char *const shapes[] = {"items", "object", NULL};
     struct bytes named;
     int shape = 0;
-    if (!request_query_word(r, "shape", shapes, &shape))
+    int64_t limit = 100;
+    if (!request_query_word(r, "shape", shapes, &shape) ||
+        !request_query_int(r, "limit", 1, LIMIT_MAX, &limit))
         return;
     if (shape == 1) {
         say_object(r);
@@ -110,8 +108,8 @@ static void get_hash(struct request *r)
     call_arg(r, r->params[0]);
     if (request_query(r, "field", &named))
         add_named(r);
-    else if (!add_scan(r))
-        return;
+    else
+        add_scan(r, limit);
     const struct reply_node *node = call_run(r);
     if (node && node->kind == NODE_NULL)
         not_found(r);

@@ -45,13 +45,10 @@ static void add_named(struct request *r)
             call_arg(r, r->target.query[i].value);
 }
 
-static bool add_scan(struct request *r)
+static void add_scan(struct request *r, int64_t limit)
 {
     struct bytes cursor = BYTES("0"), match;
-    int64_t limit = 100;
     request_query(r, "cursor", &cursor);
-    if (!request_query_int(r, "limit", 1, LIMIT_MAX, &limit))
-        return false;
     call_word(r, "SCAN");
     call_arg(r, cursor);
     call_word(r, "COUNT");
@@ -60,7 +57,6 @@ static bool add_scan(struct request *r)
         call_word(r, "MATCH");
         call_arg(r, match);
     }
-    return true;
 }
 
 /* ATR.SPAGE's answer. */
@@ -97,8 +93,9 @@ static void say_random(struct request *r, int64_t n)
 static void get_set(struct request *r)
 {
     struct bytes named;
-    int64_t random = 0;
-    if (!request_query_int(r, "random", 1, MEMBERS_MAX, &random))
+    int64_t random = 0, limit = 100;
+    if (!request_query_int(r, "random", 1, MEMBERS_MAX, &random) ||
+        !request_query_int(r, "limit", 1, LIMIT_MAX, &limit))
         return;
     if (random) {
         say_random(r, random);
@@ -108,8 +105,8 @@ static void get_set(struct request *r)
     call_arg(r, r->params[0]);
     if (request_query(r, "member", &named))
         add_named(r);
-    else if (!add_scan(r))
-        return;
+    else
+        add_scan(r, limit);
     const struct reply_node *node = call_run(r);
     if (node && node->kind == NODE_NULL)
         not_found(r);

@@ -66,8 +66,13 @@ static size_t field_at(const struct request *r, size_t at, const char *field)
 static void put_member(struct request *r, struct json_writer *w, size_t group, const char *name,
                        const char *field)
 {
+    size_t at = field_at(r, group, field);
+    const struct reply_node *node = &r->reply.nodes[at];
     json_key(w, name);
-    json_put_reply(w, &r->reply, field_at(r, group, field));
+    if (node->kind == NODE_INT)
+        json_put_count(w, (uint64_t)node->integer);
+    else
+        json_put_reply(w, &r->reply, at);
 }
 
 /* One of XINFO GROUPS. */
@@ -77,7 +82,8 @@ static void put_group_info(struct request *r, struct json_writer *w, size_t at)
     put_member(r, w, at, "group", "name");
     put_member(r, w, at, "consumers", "consumers");
     put_member(r, w, at, "pending", "pending");
-    put_member(r, w, at, "last_id", "last-delivered-id");
+    json_key(w, "last_id");
+    json_put_plain(w, call_text(r, &r->reply.nodes[field_at(r, at, "last-delivered-id")]));
     put_member(r, w, at, "lag", "lag");
     json_close_object(w);
 }

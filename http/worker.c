@@ -133,6 +133,19 @@ static bool check_size(struct request *r)
     return false;
 }
 
+/* The forms of data that an answer can be asked for: each has one other form. */
+static bool check_form(struct request *r)
+{
+    static const char *const forms[][2] = {{"encoding", "base64"}, {"int64", "string"}};
+    struct bytes word;
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+        if (request_query(r, forms[i][0], &word) && !bytes_eq(word, bytes_str(forms[i][1]))) {
+            problem(r, "bad-arguments", "%s can only be %s", forms[i][0], forms[i][1]);
+            return false;
+        }
+    return true;
+}
+
 /* Everything that the head alone decides; false: answered. */
 static bool check_head(struct request *r)
 {
@@ -140,7 +153,8 @@ static bool check_head(struct request *r)
         return false;
     if (r->route->flags & ROUTE_OPEN)
         return true;
-    return auth_check(r) && check_encoding(r) && (r->route->flags & ROUTE_RAW || accept_json(r));
+    return auth_check(r) && check_encoding(r) && check_form(r) &&
+           (r->route->flags & ROUTE_RAW || accept_json(r));
 }
 
 static size_t body_limit(struct request *r)
