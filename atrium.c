@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "engine.h"
 #include "http/http.h"
+#include "tools/start.h"
 #include "ws/ws.h"
 
 static int fail(const struct buf *error)
@@ -31,24 +31,13 @@ static void print_help(void)
     buf_release(&text);
 }
 
-/* Room for the file descriptors of maxclients and a few of our own; as much as the system gives. */
-static void raise_descriptor_limit(const struct config *c)
-{
-    struct rlimit lim;
-    rlim_t wanted = (rlim_t)config_int(c, CONFIG_MAXCLIENTS) + 64;
-    if (getrlimit(RLIMIT_NOFILE, &lim) != 0 || lim.rlim_cur >= wanted)
-        return;
-    lim.rlim_cur = lim.rlim_max < wanted ? lim.rlim_max : wanted;
-    if (setrlimit(RLIMIT_NOFILE, &lim) != 0 || lim.rlim_cur < wanted)
-        log_warning("maxclients: the system allows %llu open files only",
-                    (unsigned long long)lim.rlim_cur);
-}
-
-/* Until SIGTERM, SIGINT or SHUTDOWN, and the keys are saved where they are to be. */
-static void wait_for_end(struct engine *e, const sigset_t *signals)
+/* Until SIGTERM, SIGINT or SHUTDOWN, and the keys are saved where they are to be. False: they could not be loaded. */
+static bool wait_for_end(struct engine *e, const sigset_t *signals, struct buf *error)
 {
     const struct timespec poll = {.tv_nsec = 100 * 1000000L};
     while (!engine_shutdown_requested(e)) {
+        if (engine_load_failed(e, error))
+            return false;
         if (sigtimedwait(signals, NULL, &poll) < 0)
             continue;
         engine_drain(e, true);
@@ -58,6 +47,7 @@ static void wait_for_end(struct engine *e, const sigset_t *signals)
     }
     engine_drain(e, true);
     log_notice("ending");
+    return true;
 }
 
 struct doors {
@@ -111,15 +101,16 @@ static void print_door(const char *name, const char *host, int port, const char 
 }
 
 /* The doors that are open, where they are bound, with a line to try each. */
-static void print_doors(const struct config *c, const struct doors *d)
+static void print_doors(struct engine *e, const struct doors *d)
 {
+    const struct config *c = engine_config(e);
     int resp = (int)config_int(c, CONFIG_PORT), http = (int)config_int(c, CONFIG_HTTP_PORT);
     int memcached = (int)config_int(c, CONFIG_MEMCACHED_PORT);
     char host[64], sample[256];
     net_host(d->net, host, sizeof host);
     const char *bound = host[0] ? host : d->http ? http_host(d->http) : "", *to = reachable(bound);
     int bare = (int)strcspn(to + (to[0] == '['), "]");
-    printf("atrium %s is ready\n", ATRIUM_VERSION);
+    printf("atrium %s is %s\n", ATRIUM_VERSION, engine_ready(e) ? "ready" : "loading");
     if (resp) {
         bool elsewhere = strcmp(to, "localhost") != 0;
         snprintf(sample, sizeof sample, "redis-cli %s%.*s%s-p %d SET greeting hello",
@@ -141,20 +132,6 @@ static void print_doors(const struct config *c, const struct doors *d)
     fflush(stdout);
 }
 
-/* The working directory, where one is told. */
-static bool enter_directory(const struct config *c, struct buf *error)
-{
-    struct buf path;
-    buf_init(&path);
-    config_string(c, CONFIG_DIR, &path);
-    buf_add_char(&path, '\0');
-    bool ok = chdir(path.p) == 0;
-    if (!ok)
-        buf_printf(error, "dir: cannot change to %s: %s", path.p, strerror(errno));
-    buf_release(&path);
-    return ok;
-}
-
 static int run(struct config *config)
 {
     struct doors doors = {0};
@@ -166,16 +143,16 @@ static int run(struct config *config)
     sigaddset(&signals, SIGINT);
     pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before any thread: all inherit it */
     signal(SIGPIPE, SIG_IGN);
-    raise_descriptor_limit(config);
+    start_raise_limits(config);
     buf_init(&error);
     struct engine *e = engine_open(config);
-    if (engine_load(e, &error) && open_doors(&doors, e, &error)) {
-        print_doors(config, &doors);
-        wait_for_end(e, &signals);
-        rc = EXIT_SUCCESS;
-    } else {
-        fail(&error);
+    engine_load_begin(e);
+    if (!engine_load_failed(e, &error) && open_doors(&doors, e, &error)) {
+        print_doors(e, &doors);
+        rc = wait_for_end(e, &signals, &error) ? EXIT_SUCCESS : EXIT_FAILURE;
     }
+    if (rc != EXIT_SUCCESS)
+        fail(&error);
     close_doors(&doors);
     engine_close(e);
     buf_release(&error);
@@ -197,7 +174,7 @@ int main(int argc, char **argv)
     buf_init(&error);
     struct config *config = config_new();
     if (config_load_args(config, argc, argv, &error) && config_validate(config, &error) &&
-        enter_directory(config, &error))
+        start_enter_directory(config, &error))
         return run(config);
     int rc = fail(&error);
     buf_release(&error);

@@ -155,10 +155,12 @@ static void *timer_main(void *arg)
         if (e->timer_stop)
             break;
         pthread_mutex_unlock(&e->timer_lock);
-        busy = !atomic_load(&e->journal.loading) && expire_due(e, th->gate_word);
+        loading_turn(e);
+        busy = !loading_runs(&e->loading) && expire_due(e, th->gate_word);
         memcached_flush_due(e);
         snapshot_turn(e);
-        journal_turn(e);
+        if (!loading_runs(&e->loading))
+            journal_turn(e);
         mem_used_bytes(); /* keeps the peak current */
         pthread_mutex_lock(&e->timer_lock);
     }
@@ -289,6 +291,7 @@ struct engine *engine_open(struct config *config)
 
 void engine_close(struct engine *e)
 {
+    loading_stop(e);
     stop_timer(e);
     snapshot_stop(e);
     child_release(&e->child);
@@ -339,7 +342,7 @@ void engine_drain(struct engine *e, bool on)
 
 bool engine_ready(const struct engine *e)
 {
-    return !atomic_load(&e->draining);
+    return !atomic_load(&e->draining) && !loading_runs(&e->loading);
 }
 
 void engine_request_shutdown(struct engine *e)

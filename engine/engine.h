@@ -31,9 +31,13 @@ struct engine;
 
 /* Takes over `config`. Starts the engine's timer thread and reclaimer. */
 struct engine *engine_open(struct config *config);
-/* Loads the file dbfilename into the new engine, where there is one; before any door opens. False with a line in
- * `error`: it cannot be loaded, and the program must not go on. */
+/* Loads the file dbfilename into the new engine, where there is one. False with a line in `error`: it cannot be loaded,
+ * and the program must not go on. */
 bool engine_load(struct engine *e, struct buf *error);
+/* The same in a thread of its own: what takes a moment only is over on return, else the doors may open meanwhile. */
+void engine_load_begin(struct engine *e);
+/* Has it failed? `error` says why. */
+bool engine_load_failed(struct engine *e, struct buf *error);
 /* Ends its threads and frees everything; all sessions are gone by then. */
 void engine_close(struct engine *e);
 

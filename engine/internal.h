@@ -11,6 +11,7 @@
 #include "commands/child.h"
 #include "commands/effects.h"
 #include "commands/journal.h"
+#include "commands/loading.h"
 #include "commands/monitor.h"
 #include "commands/slowlog.h"
 #include "commands/snapshot.h"
@@ -71,6 +72,7 @@ struct engine {
     struct journal journal;
     pthread_mutex_t log_listeners_lock; /* a leaf */
     struct log_listener *log_listeners; /* log_listeners_lock */
+    struct loading_state loading;
 
     pthread_t timer;
     pthread_mutex_t timer_lock;

@@ -296,6 +296,10 @@ static bool refused_by_state(struct session *s, const struct command *cmd, struc
         reply_errorf(r, ERROR_MISCONF, "Errors writing to the AOF file: %s", strerror(log_failing));
         return true;
     }
+    if (loading_runs(&s->engine->loading) && !(cmd->flags & CMD_LOADING)) {
+        reply_error(r, ERROR_LOADING);
+        return true;
+    }
     return false;
 }
 

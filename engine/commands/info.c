@@ -71,10 +71,10 @@ static void info_memory(struct exec *x, struct buf *out)
     buf_printf(out, "lazyfree_pending_objects:%zu\r\n", st.reclaim_pending);
 }
 
-/* Loading is over when the doors open, and there is no log of writes. */
+/* There is no log of writes. */
 static void info_persistence(struct exec *x, struct buf *out)
 {
-    buf_add_str(out, "loading:0\r\nasync_loading:0\r\n");
+    loading_info_lines(x->engine, out);
     child_info_lines(&x->engine->child, out);
     snapshot_info_lines(x->engine, out);
     journal_info_lines(x->engine, out);

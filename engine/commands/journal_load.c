@@ -19,6 +19,9 @@
 #include "persist/disk.h"
 #include "persist/snapshot.h"
 
+/* Records between two looks at whether it goes on. */
+#define TELL_EVERY 1024
+
 struct replay {
     struct engine *e;
     struct session *session;
@@ -130,9 +133,20 @@ static bool cut(struct replay *p, size_t at)
     return true;
 }
 
+/* Tells how far it is; true where the load is to end early, without an error. */
+static bool is_stopped(struct replay *p)
+{
+    struct snapshot_progress *progress = &p->e->snapshot.loading;
+    atomic_store(&progress->total_bytes, p->r.n);
+    atomic_store(&progress->loaded_bytes, p->r.at);
+    return atomic_load(&progress->stop);
+}
+
 static bool replay_records(struct replay *p)
 {
-    for (;;) {
+    for (size_t n = 0;; n++) {
+        if (n % TELL_EVERY == 0 && is_stopped(p))
+            return false;
         switch (aof_read(&p->r)) {
         case AOF_NOTE:
             take_note(p);

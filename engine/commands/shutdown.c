@@ -12,6 +12,8 @@ static bool finish(struct engine *e, enum saving saving, bool force)
 {
     struct buf error;
     bool ok = true;
+    if (loading_runs(&e->loading)) /* what is there is not all */
+        return true;
     snapshot_stop(e);
     if (saving == SAVE_ALWAYS || (saving == SAVE_AS_CONFIGURED && snapshot_has_points(e))) {
         buf_init(&error);

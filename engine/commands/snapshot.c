@@ -213,7 +213,7 @@ void snapshot_turn(struct engine *e)
 {
     struct gate *g = keyspace_gate(e->ks);
     reap(e);
-    if (atomic_load(&e->child.pid) || !(atomic_load(&e->snapshot.scheduled) || point_reached(e)))
+    if (loading_runs(&e->loading) || atomic_load(&e->child.pid) || !(atomic_load(&e->snapshot.scheduled) || point_reached(e)))
         return;
     gate_close(g);
     if (atomic_load(&e->child.pid) == 0)
@@ -300,7 +300,7 @@ static bool load_snapshot(struct engine *e, struct buf *error)
                    (unsigned long long)atomic_load(&progress->keys), path.p,
                    (double)(clock_mono_us() - began_us) / 1e6);
     buf_release(&path);
-    return result != SNAPSHOT_BAD;
+    return result == SNAPSHOT_LOADED || result == SNAPSHOT_MISSING;
 }
 
 /* A log is more complete than a snapshot. */

@@ -50,6 +50,15 @@ void keyspace_reserve(struct keyspace *ks, unsigned db, size_t keys)
     }
 }
 
+void keyspace_prefetch(const struct keyref *k, unsigned db)
+{
+    if (pthread_mutex_trylock(&k->shard->lock) != 0)
+        return;
+    if (k->shard->db[db])
+        table_prefetch(&k->shard->db[db]->table, k->hash);
+    pthread_mutex_unlock(&k->shard->lock);
+}
+
 size_t keyspace_size(struct keyspace *ks, unsigned db)
 {
     size_t n = 0;

@@ -17,7 +17,9 @@
 #define RING 32
 /* The shortest key of a file: type, name of one byte, value. */
 #define KEY_BYTES_MIN 4
-#define TELL_EVERY    1024 /* keys between two looks at `stop` */
+/* Parts, or bytes, between two looks at `stop`. */
+#define TELL_EVERY       1024
+#define TELL_EVERY_BYTES ((size_t)1 << 20)
 
 struct pending {
     struct keyref k; /* named by the entry */
@@ -202,9 +204,11 @@ static void tell(struct loading *in)
 /* False: `error`, or empty where it was stopped. */
 static bool load_parts(struct loading *in)
 {
+    size_t told_at = 0;
     for (size_t n = 1;; n++) {
-        if (n % TELL_EVERY == 0) {
+        if (n % TELL_EVERY == 0 || rdb_file_at(&in->f) - told_at > TELL_EVERY_BYTES) {
             tell(in);
+            told_at = rdb_file_at(&in->f);
             if (atomic_load(&in->progress->stop))
                 return false;
         }

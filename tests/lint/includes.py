@@ -23,11 +23,13 @@ ROOMS = {
     # internal.h is the engine's state as its commands see it; it brings engine.h and config.h.
     "engine/commands": BELOW + ["engine/persist/", "engine/pubsub/", "engine/internal.h", "engine/engine.h", "engine/config.h"],
     "engine/net": BELOW[:2] + ["engine/commands/", "engine/pubsub/", "engine/engine.h", "engine/config.h"],
+    # What the program does beside serving: the doors know nothing of it.
+    "engine/tools": BELOW + ["engine/persist/", "engine/engine.h", "engine/config.h"],
     "engine": BELOW + ["engine/pubsub/", "engine/commands/", "engine/persist/"],
     "http": ["engine/engine.h"],
     # The JSON, arena and base64 of the HTTP door, which knows nothing of this one.
     "ws": ["engine/engine.h", "http/json.h", "http/arena.h", "http/base64.h"],
-    "": ["engine/engine.h", "http/http.h", "ws/ws.h"],
+    "": ["engine/engine.h", "engine/tools/", "http/http.h", "ws/ws.h"],
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 
