@@ -100,3 +100,20 @@ bool accept_json(struct request *r)
 {
     return accept_type(r, "application/json");
 }
+
+bool accept_coding(struct request *r, const char *coding)
+{
+    struct bytes header;
+    int named = -1, any = 0;
+    if (!request_header(r, "Accept-Encoding", &header))
+        return false;
+    while (header.n) {
+        struct bytes params = next_part(&header, ',');
+        struct bytes name = next_part(&params, ';');
+        if (bytes_is(name, coding))
+            named = quality_of(params);
+        else if (bytes_eq(name, BYTES("*")))
+            any = quality_of(params);
+    }
+    return named >= 0 ? named > 0 : any > 0;
+}

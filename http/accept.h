@@ -14,4 +14,7 @@ bool accept_json(struct request *r);
 /* The media type that a path answers with, or 406 has been answered. */
 bool accept_type(struct request *r, const char *type);
 
+/* Does Accept-Encoding take this coding? Without the header: no. */
+bool accept_coding(struct request *r, const char *coding);
+
 #endif

@@ -43,6 +43,7 @@ struct acceptor {
     int nlisteners;
     struct waiting *oldest, *newest;
     size_t nwaiting;
+    uint64_t swept_at_ms;
     char *head; /* ACCEPTOR_HEAD_MAX bytes to peek into */
     pthread_t thread;
 };
@@ -238,15 +239,28 @@ static void on_accept(struct acceptor *a, int listener)
 
 /* ---- the thread ------------------------------------------------------------------------------ */
 
-/* Closes what has waited too long; returns the milliseconds to the next, -1 without one. */
+/* As long as a head may take, but no longer than ACCEPTOR_WAIT_MS. */
+static uint64_t head_ms(const struct acceptor *a)
+{
+    uint64_t ms =
+        (uint64_t)config_int(engine_config(a->engine), CONFIG_HTTP_REQUEST_SECONDS) * 1000;
+    return ms < ACCEPTOR_WAIT_MS ? ms : ACCEPTOR_WAIT_MS;
+}
+
+/* Closes what has waited too long, here and at the workers; how long until the next look. */
 static int close_late(struct acceptor *a)
 {
-    uint64_t now = now_ms();
-    while (a->oldest && now - a->oldest->since_ms >= ACCEPTOR_WAIT_MS) {
+    uint64_t now = now_ms(), wait_ms = head_ms(a);
+    if (now - a->swept_at_ms >= DEADLINE_SWEEP_MS) {
+        a->swept_at_ms = now;
+        for (unsigned i = 0; i < a->nworkers; i++)
+            deadline_sweep(&a->workers[i].links);
+    }
+    while (a->oldest && now - a->oldest->since_ms >= wait_ms) {
         close(a->oldest->source.fd);
         stop_waiting(a, a->oldest);
     }
-    return a->oldest ? (int)(a->oldest->since_ms + ACCEPTOR_WAIT_MS - now) : -1;
+    return DEADLINE_SWEEP_MS;
 }
 
 static bool dispatch(struct acceptor *a, const struct epoll_event *event)

@@ -1,6 +1,7 @@
 #include "http/auth.h"
 
 #include "http/base64.h"
+#include "http/cors.h"
 #include "http/problem.h"
 #include "http/worker.h"
 
@@ -52,27 +53,6 @@ static bool authenticate(struct request *r)
     return refuse(r, "wrong-credentials", "no such user, or another password");
 }
 
-/* "http://host:port" against Host, which libmicrohttpd ends by a NUL. */
-static bool same_origin(struct bytes origin, struct bytes host)
-{
-    const char *slashes = memmem(origin.p, origin.n, "://", 3);
-    if (!slashes)
-        return false;
-    size_t skip = (size_t)(slashes - origin.p) + 3;
-    return bytes_is(bytes_of(origin.p + skip, origin.n - skip), host.p);
-}
-
-static bool check_origin(struct request *r)
-{
-    struct bytes origin, host;
-    if (!request_header(r, "Origin", &origin))
-        return true;
-    if (request_header(r, "Host", &host) && same_origin(origin, host))
-        return true;
-    problem(r, "origin-not-allowed", "pages of this origin may not use this server");
-    return false;
-}
-
 static bool select_db(struct request *r)
 {
     int64_t db = 0;
@@ -95,5 +75,5 @@ void auth_enter(struct request *r)
 bool auth_check(struct request *r)
 {
     bool open = config_is_empty(engine_config(r->worker->engine), CONFIG_REQUIREPASS);
-    return check_origin(r) && (open || authenticate(r)) && select_db(r);
+    return cors_check(r) && (open || authenticate(r)) && select_db(r);
 }

@@ -1,9 +1,8 @@
-/* Who may ask: credentials, and the origin of pages.
+/* Who may ask: credentials, and the origin of pages (http/cors.h).
  *
  * With `requirepass` set every route but the open ones wants `Authorization: Bearer <password>` or
  * Basic with the user "default" (or none) and the password; the engine's AUTH compares, in constant
- * time. A request that a page of another origin sends (Origin differs from Host) is refused: the
- * list of allowed origins is empty. */
+ * time. */
 #ifndef ATRIUM_HTTP_AUTH_H
 #define ATRIUM_HTTP_AUTH_H
 

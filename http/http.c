@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "http/acceptor.h"
+#include "http/replay.h"
 #include "http/router.h"
 #include "http/waiting.h"
 #include "http/worker.h"
@@ -14,6 +15,7 @@ struct http {
     struct acceptor *acceptor;
     char host[64];
     struct waiting_room *waiting;
+    struct replays *replays;
     unsigned nworkers;
     struct worker workers[WORKERS_MAX];
 };
@@ -35,7 +37,9 @@ static bool start_workers(struct http *h, struct engine *e, struct buf *error)
         return false;
     }
     while (h->nworkers < wanted) {
-        if (!worker_start(&h->workers[h->nworkers], e, h->waiting, error))
+        struct worker *w = &h->workers[h->nworkers];
+        *w = (struct worker){.engine = e, .waiting = h->waiting, .replays = h->replays};
+        if (!worker_start(w, error))
             return false;
         h->nworkers++;
     }
@@ -51,6 +55,7 @@ struct http *http_open(struct engine *e, http_upgrade_fn *upgrade, void *context
     if (n < 0)
         return NULL;
     struct http *h = mem_calloc(sizeof *h);
+    h->replays = replays_new();
     net_socket_host(listeners[0], h->host, sizeof h->host);
     if (!start_workers(h, e, error)) {
         for (int i = 0; i < n; i++)
@@ -81,5 +86,6 @@ void http_close(struct http *h)
         worker_stop(&h->workers[i]);
     if (h->waiting)
         waiting_free(h->waiting);
+    replays_free(h->replays);
     mem_free(h);
 }

@@ -36,6 +36,7 @@ void request_clear(struct request *r)
     trim(&r->raw_target);
     trim(&r->body);
     trim(&r->out);
+    trim(&r->packed);
     if (r->reply.text.cap > KEPT_BYTES || r->reply.cap > KEPT_BYTES / sizeof *r->reply.nodes)
         capture_release(&r->reply);
     if (r->argv_cap > 1024) {
@@ -44,7 +45,9 @@ void request_clear(struct request *r)
         r->argv_cap = 0;
     }
     r->route = NULL;
-    r->begun = r->body_too_large = false;
+    r->begun = r->body_too_large = r->waited = false;
+    r->link = NULL;
+    r->kept = NULL;
     r->body_bytes = 0;
     r->then = NULL;
     r->feed = NULL;
@@ -61,6 +64,7 @@ void request_free(struct request *r)
     buf_release(&r->raw_target);
     buf_release(&r->body);
     buf_release(&r->out);
+    buf_release(&r->packed);
     capture_release(&r->reply);
     mem_free(r->argv);
     mem_free(r);

@@ -15,6 +15,8 @@
 #include "http/target.h"
 
 struct MHD_Connection;
+struct kept;
+struct link;
 struct route;
 struct worker;
 
@@ -29,7 +31,7 @@ enum http_method {
 };
 
 #define ROUTE_PARAMS_MAX   3
-#define ANSWER_HEADERS_MAX 12
+#define ANSWER_HEADERS_MAX 20
 #define REQUEST_ID_MAX     64
 
 /* How a wait ended (http/waiting.h). */
@@ -56,8 +58,10 @@ struct request {
     struct target target;
     struct bytes params[ROUTE_PARAMS_MAX]; /* the route's {names}, decoded, in order */
     char id[REQUEST_ID_MAX + 1];           /* X-Request-Id */
-    bool begun, body_too_large;
-    uint8_t db; /* of its commands */
+    struct link *link;                     /* its connection */
+    bool begun, body_too_large, is_options, waited;
+    uint8_t origin; /* enum origin */
+    uint8_t db;     /* of its commands */
 
     struct arena arena;
     struct capture reply; /* of the last command */
@@ -73,9 +77,12 @@ struct request {
     size_t fed;                      /* bytes of `out` that are on their way */
     bool feed_ended;
 
+    struct kept *kept;          /* of its Idempotency-Key (http/replay.h); NULL: none */
+    unsigned kept_headers_from; /* headers before it are not the handler's */
+
     int status; /* of the answer; 0: none yet */
     const char *content_type;
-    struct buf out;
+    struct buf out, packed;
     struct json_writer writer;
     unsigned nheaders;
     struct answer_header headers[ANSWER_HEADERS_MAX];

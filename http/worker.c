@@ -7,8 +7,11 @@
 
 #include "http/accept.h"
 #include "http/auth.h"
+#include "http/cors.h"
 #include "http/feed.h"
+#include "http/gzip.h"
 #include "http/problem.h"
+#include "http/replay.h"
 #include "http/router.h"
 #include "http/waiting.h"
 
@@ -17,7 +20,6 @@
  * itself, with a page of its own; the acceptor does so before for first heads, check_size for the
  * others up to here. */
 #define CONNECTION_MEMORY_BYTES 20480u
-#define IDLE_SECONDS            75u
 
 /* ---- taking a request in --------------------------------------------------------------------- */
 
@@ -36,7 +38,10 @@ static void *on_target(void *context, const char *uri, struct MHD_Connection *co
 {
     struct request *r = take_request(context);
     r->connection = connection;
+    r->link =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
     r->started_at_us = clock_mono_us();
+    deadline_head(r);
     buf_add_str(&r->raw_target, uri);
     return r;
 }
@@ -121,6 +126,30 @@ static enum MHD_Result add_size(void *context, enum MHD_ValueKind kind, const ch
     return MHD_YES;
 }
 
+static enum MHD_Result count_framing(void *context, enum MHD_ValueKind kind, const char *name,
+                                     size_t name_n, const char *value, size_t value_n)
+{
+    unsigned *n = context;
+    struct bytes header = bytes_of(name, name_n);
+    (void)kind;
+    n[0] += bytes_is(header, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    if (bytes_is(header, MHD_HTTP_HEADER_TRANSFER_ENCODING))
+        n[bytes_is(bytes_of(value, value_n), "chunked") ? 1 : 2]++;
+    return MHD_YES;
+}
+
+/* Where two sides may see two ends of one body, requests are smuggled: such a head is refused, and
+ * the connection with it (RFC 9112, 6.3). */
+static bool check_framing(struct request *r)
+{
+    unsigned n[3] = {0}; /* Content-Length, chunked, another transfer coding */
+    MHD_get_connection_values_n(r->connection, MHD_HEADER_KIND, count_framing, n);
+    if (n[0] + n[1] <= 1 && n[2] == 0)
+        return true;
+    problem(r, "bad-request", "a body has one Content-Length, or Transfer-Encoding: chunked");
+    return false;
+}
+
 static bool check_size(struct request *r)
 {
     size_t n = r->raw_target.n;
@@ -149,7 +178,7 @@ static bool check_form(struct request *r)
 /* Everything that the head alone decides; false: answered. */
 static bool check_head(struct request *r)
 {
-    if (!check_target(r) || !check_size(r) || !router_find(r))
+    if (!check_target(r) || !check_size(r) || cors_preflight(r) || !router_find(r))
         return false;
     if (r->route->flags & ROUTE_OPEN)
         return true;
@@ -186,6 +215,7 @@ static void take_body(struct request *r, const char *data, size_t n)
     }
     if (!r->body_too_large)
         buf_add(&r->body, data, n);
+    deadline_body(r);
 }
 
 /* Has the peer ended its side in the middle of a body? libmicrohttpd takes a read that is shorter
@@ -232,6 +262,8 @@ static struct MHD_Response *make_response(struct request *r)
 
 static enum MHD_Result send_answer(struct request *r)
 {
+    replay_leave(r);
+    gzip_answer(r);
     struct MHD_Response *response = make_response(r);
     if (!response)
         return MHD_NO;
@@ -255,11 +287,13 @@ static void handle(struct request *r)
 {
     if (!(r->route->flags & ROUTE_OPEN))
         auth_enter(r);
-    r->route->handler(r);
+    if (replay_enter(r))
+        r->route->handler(r);
 }
 
 static enum MHD_Result run(struct request *r)
 {
+    deadline_none(r);
     if (r->body_too_large)
         refuse_large(r);
     else if (!r->status)
@@ -270,6 +304,7 @@ static enum MHD_Result run(struct request *r)
 /* Its wait is over. */
 static enum MHD_Result go_on(struct request *r)
 {
+    r->waited = true;
     auth_enter(r);
     return waiting_resume(r) ? send_answer(r) : MHD_NO;
 }
@@ -281,8 +316,13 @@ static enum MHD_Result begin(struct request *r, const char *method)
 {
     r->begun = true;
     r->method = method_of(method);
+    r->is_options = strcmp(method, "OPTIONS") == 0;
     choose_id(r);
-    bool body = has_body(r), good = check_head(r);
+    cors_enter(r);
+    bool body = has_body(r);
+    if (body && !check_framing(r))
+        return send_answer(r);
+    bool good = check_head(r);
     if (!body || (good && !r->body_too_large))
         return MHD_YES;
     if (good)
@@ -321,6 +361,8 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     if (!r)
         return;
     *state = NULL;
+    replay_forget(r);
+    deadline_idle(r);
     request_clear(r);
     r->next = w->idle;
     w->idle = r;
@@ -338,13 +380,15 @@ static const struct session_ops session_ops = {.close = ignore_close};
 static void on_connection(void *context, struct MHD_Connection *connection, void **state,
                           enum MHD_ConnectionNotificationCode code)
 {
-    (void)connection;
-    (void)state;
     struct worker *w = context;
     if (code != MHD_CONNECTION_NOTIFY_STARTED) {
         atomic_fetch_sub_explicit(&w->connections, 1, memory_order_relaxed);
+        deadline_close(&w->links, *state);
         return;
     }
+    *state = deadline_open(
+        &w->links,
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd);
     atomic_fetch_add_explicit(&w->connections, 1, memory_order_relaxed);
     if (w->session)
         return;
@@ -361,12 +405,11 @@ static void on_log(void *context, const char *fmt, va_list ap)
     log_debug("http: %s", line);
 }
 
-bool worker_start(struct worker *w, struct engine *e, struct waiting_room *waiting,
-                  struct buf *error)
+bool worker_start(struct worker *w, struct buf *error)
 {
-    *w = (struct worker){.engine = e, .waiting = waiting};
+    deadline_init(&w->links);
     rng_secret(&w->id_prefix, sizeof w->id_prefix);
-    unsigned connections = (unsigned)config_int(engine_config(e), CONFIG_MAXCLIENTS);
+    unsigned connections = (unsigned)config_int(engine_config(w->engine), CONFIG_MAXCLIENTS);
     w->daemon = MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_TURBO |
             MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME,
@@ -374,8 +417,8 @@ bool worker_start(struct worker *w, struct engine *e, struct waiting_room *waiti
         MHD_OPTION_URI_LOG_CALLBACK, on_target, w, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, w, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
         w, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES,
-        MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS,
-        MHD_OPTION_END);
+        MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_CONNECTION_TIMEOUT,
+        DEADLINE_IDLE_SECONDS, MHD_OPTION_END);
     if (!w->daemon)
         buf_add_str(error, "http: libmicrohttpd did not start");
     return w->daemon != NULL;
@@ -392,6 +435,8 @@ void worker_stop(struct worker *w)
     }
     if (w->session)
         session_free(w->session);
+    gzip_release(w);
+    deadline_release(&w->links);
     *w = (struct worker){0};
 }
 

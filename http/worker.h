@@ -5,12 +5,14 @@
 
 #include <stdatomic.h>
 
+#include "http/deadline.h"
 #include "http/request.h"
 
 /* A request's target and headers together; longer ones are answered 414 or 431. */
 #define WORKER_HEAD_MAX 12288
 
 struct MHD_Daemon;
+struct replays;
 struct waiting_room;
 
 /* Owner: the daemon's thread, but for what is atomic. */
@@ -18,15 +20,18 @@ struct worker {
     struct engine *engine;
     struct session *session;      /* made by the thread, at its first connection */
     struct waiting_room *waiting; /* of all workers */
+    struct replays *replays;      /* of all workers */
     struct MHD_Daemon *daemon;
     struct request *idle;
+    struct links links;
+    void *deflater;               /* http/gzip.c's */
     uint64_t id_prefix, id_count; /* of request ids */
     _Atomic size_t connections;
 };
 
-/* False with a line in `error`. Then the worker's thread runs. */
-bool worker_start(struct worker *w, struct engine *e, struct waiting_room *waiting,
-                  struct buf *error);
+/* With engine, waiting and replays set, the rest zero. False with a line in `error`; else the
+ * worker's thread runs. */
+bool worker_start(struct worker *w, struct buf *error);
 /* Ends the thread, closes its connections, frees what it had. */
 void worker_stop(struct worker *w);
 /* Hands a socket over, whatever happens. Any thread. */

@@ -1,6 +1,7 @@
 """Clients for the tests: HTTP by http.client and by raw sockets, RESP by a socket; and a program of one's own."""
 
 import base64
+import gzip
 import http.client
 import json
 import os
@@ -35,7 +36,8 @@ class Answer:
 
 def record(method, target, answer):
     """What contract/validate.mjs reads."""
-    body = base64.b64encode(answer.data).decode() if len(answer.data) <= KEPT_BYTES else None
+    data = gzip.decompress(answer.data) if answer.data and answer.headers["Content-Encoding"] else answer.data
+    body = base64.b64encode(data).decode() if len(data) <= KEPT_BYTES else None
     line = json.dumps([method, target, answer.status, answer.headers.items(), body]) + "\n"
     with RECORD_LOCK:
         RECORD.write(line)
