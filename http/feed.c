@@ -13,6 +13,8 @@ bool feed_start(struct request *r, void (*feed)(struct request *r), void *state)
         return false;
     answer_json(r, 200); /* for the writer's flags */
     r->content_type = TYPE_EVENTS;
+    if (r->method == METHOD_HEAD) /* libmicrohttpd would end the body that a HEAD has not */
+        return true;
     r->feed = feed;
     r->feed_state = state;
     r->fed = 0;
