@@ -72,12 +72,16 @@ $(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/served.o $(OBJ
 # What http/pages.c takes into the program: files of the tree, and what is made of them.
 MADE      := $(BUILD)/documents
 DOCUMENTS := openapi/openapi.yaml openapi/asyncapi.yaml $(MADE)/openapi.json $(MADE)/asyncapi.json \
-             http/pages/chat.html
+             http/pages/chat.html http/pages/docs.html $(MADE)/viewer.js $(MADE)/viewer.css
 $(BUILD)/http/pages.o: $(DOCUMENTS)
 $(BUILD)/http/pages.o: CFLAGS += -Wa,-I$(MADE)
 
 $(MADE)/%.json: openapi/%.yaml $(MADE)/to_json
 	$(MADE)/to_json $< >$@.part && mv $@.part $@
+
+$(MADE)/viewer.js $(MADE)/viewer.css &: http/pages/viewer.sh http/pages/package-lock.json
+	@mkdir -p $(@D)
+	@http/pages/viewer.sh $(MADE)
 
 $(MADE)/to_json: openapi/to_json.c
 	@mkdir -p $(@D)

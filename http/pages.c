@@ -16,11 +16,15 @@ DOCUMENT(asyncapi_yaml, "openapi/asyncapi.yaml");
 DOCUMENT(openapi_json, "openapi.json");
 DOCUMENT(asyncapi_json, "asyncapi.json");
 DOCUMENT(chat_html, "http/pages/chat.html");
+DOCUMENT(docs_html, "http/pages/docs.html");
+DOCUMENT(viewer_js, "viewer.js");
+DOCUMENT(viewer_css, "viewer.css");
 
 /* Pages are whole in themselves and talk to this server alone. */
-static const char policy[] = "default-src 'none'; script-src 'unsafe-inline'; style-src "
-                             "'unsafe-inline'; connect-src 'self' ws: wss:; base-uri 'none'; "
-                             "form-action 'self'; frame-ancestors 'none'";
+static const char policy[] =
+    "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+    "img-src data:; connect-src 'self' ws: wss:; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'";
 
 struct document {
     const char *pattern, *type;
@@ -33,6 +37,9 @@ static const struct document documents[] = {
     {"/openapi.json", "application/json", openapi_json_start, openapi_json_end},
     {"/asyncapi.json", "application/json", asyncapi_json_start, asyncapi_json_end},
     {"/chat", "text/html; charset=utf-8", chat_html_start, chat_html_end},
+    {"/docs", "text/html; charset=utf-8", docs_html_start, docs_html_end},
+    {"/docs/viewer.js", "text/javascript; charset=utf-8", viewer_js_start, viewer_js_end},
+    {"/docs/viewer.css", "text/css; charset=utf-8", viewer_css_start, viewer_css_end},
 };
 
 static void get_document(struct request *r)
@@ -54,5 +61,8 @@ const struct route pages_routes[] = {
     {METHOD_GET, "/openapi.json", get_document, "getOpenapiJson", ROUTE_OPEN},
     {METHOD_GET, "/asyncapi.json", get_document, "getAsyncapiJson", ROUTE_OPEN},
     {METHOD_GET, "/chat", get_document, "getChat", ROUTE_OPEN | ROUTE_RAW},
+    {METHOD_GET, "/docs", get_document, "getDocs", ROUTE_OPEN | ROUTE_RAW},
+    {METHOD_GET, "/docs/viewer.js", get_document, "getViewerScript", ROUTE_OPEN | ROUTE_RAW},
+    {METHOD_GET, "/docs/viewer.css", get_document, "getViewerStyle", ROUTE_OPEN | ROUTE_RAW},
     {0},
 };

@@ -2,21 +2,12 @@
 // writes reaches a RESP subscriber. Prints a line a check and the counts.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import Redis from "ioredis";
-import { chromium } from "playwright-core";
+import { end, launch, run } from "./browser.mjs";
 
 const { ATRIUM_PORT, ATRIUM_HTTP_PORT } = process.env;
-const PAGE = `http://127.0.0.1:${ATRIUM_HTTP_PORT}/chat`, WAIT_MS = 20000;
-const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-  "--disable-component-update", "--disable-sync"];
-
-const profile = mkdtempSync(join(tmpdir(), "atrium-browser-"));
-const context = await chromium.launchPersistentContext(profile,
-  { executablePath: "/usr/bin/chromium", headless: true, args: FLAGS });
-context.setDefaultTimeout(WAIT_MS);
+const PAGE = `http://127.0.0.1:${ATRIUM_HTTP_PORT}/chat`;
+const context = await launch();
 const errors = [];
 
 async function tab(room, name) {
@@ -48,7 +39,7 @@ async function shown(page, count) {
 const publish = (channel, text) =>
   execFileSync("redis-cli", ["-p", ATRIUM_PORT, "PUBLISH", channel, text]).toString().trim();
 
-let ann, bob, passed = 0, failed = 0;
+let ann, bob;
 const checks = {
   "a message in one tab is seen in both": async () => {
     ann = await tab("room1", "ann");
@@ -102,17 +93,5 @@ const checks = {
   "no errors in the console": async () => assert.deepEqual(errors, []),
 };
 
-for (const [name, check] of Object.entries(checks)) {
-  try {
-    await check();
-    passed++;
-    console.log("ok   " + name);
-  } catch (e) {
-    failed++;
-    console.log("FAIL " + name + "\n" + (e.stack ?? e));
-  }
-}
-await context.close();
-rmSync(profile, { recursive: true, force: true });
-console.log(`${passed} passed, ${failed} failed`);
-process.exit(failed ? 1 : 0);
+await run(checks);
+await end(context);

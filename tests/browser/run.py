@@ -1,9 +1,28 @@
 #!/usr/bin/python3
-"""The chat page in a browser: chat.mjs, which counts."""
+"""Pages in a browser: each *.mjs here but browser.mjs, which they share, is run and counts."""
 
 import os
+import re
+import subprocess
 import sys
 
-script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "chat.mjs")
-sys.stdout.flush()
-os.execvp("node", ["node", script])
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def main():
+    passed = failed = 0
+    for name in sorted(os.listdir(HERE)):
+        if not name.endswith(".mjs") or name == "browser.mjs":
+            continue
+        done = subprocess.run(["node", os.path.join(HERE, name)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        text = done.stdout.decode("utf-8", "replace")
+        print("%s:\n%s" % (name, text))
+        counts = re.findall(r"(\d+) passed, (\d+) failed", text) or [(0, 1)]
+        passed += int(counts[-1][0])
+        failed += max(int(counts[-1][1]), 1 if done.returncode else 0)
+    print("%d passed, %d failed" % (passed, failed))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

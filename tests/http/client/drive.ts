@@ -145,6 +145,12 @@ async function streams(): Promise<void> {
   assert.deepEqual(ok(await client.GET('/v1/streams/{key}/entries/{id}', entry)).fields, {item: 'tea'});
   assert.equal(ok(await client.GET('/v1/streams/{key}/entries', {params: {path}})).items[0]?.id, added.id);
   assert.equal(ok(await client.GET('/v1/streams/{key}', {params: {path}})).last_id, added.id);
+  const events = await client.GET('/v1/streams/{key}/events', {params: {path, header: {'Last-Event-ID': '0-0'}}, parseAs: 'stream'});
+  assert.ok(events.data);
+  let feed = '';
+  for await (const piece of events.data as unknown as AsyncIterable<Uint8Array>)
+    if ((feed += Buffer.from(piece).toString()).includes('\n\n', feed.indexOf('id: '))) break;
+  assert.ok(feed.includes(`id: ${added.id}\ndata: `), feed);
   ok(await client.PUT('/v1/streams/{key}/groups/{group}', {...group, body: {start: '0'}}), 201);
   const read = await client.POST('/v1/streams/{key}/groups/{group}/read', {...group, body: {consumer: 'bob'}});
   assert.equal(ok(read).items[0]?.id, added.id);
@@ -193,6 +199,9 @@ async function service(): Promise<void> {
   ok(await client.GET('/openapi.yaml', {parseAs: 'text'}));
   ok(await client.GET('/asyncapi.yaml', {parseAs: 'text'}));
   ok(await client.GET('/chat', {parseAs: 'text'}));
+  ok(await client.GET('/docs', {parseAs: 'text'}));
+  assert.match(ok(await client.GET('/docs/viewer.js', {parseAs: 'text'})), /SwaggerUIBundle/);
+  ok(await client.GET('/docs/viewer.css', {parseAs: 'text'}));
   ok(await client.GET('/problems/{code}', {params: {path: {code: 'wrong-type'}}, parseAs: 'text'}));
 }
 
