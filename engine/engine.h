@@ -69,6 +69,9 @@ uint64_t engine_wait_deadline_ms(const struct session *s);
 
 /* May the session's answers leave? */
 bool engine_synced(const struct session *s);
+/* The same of what was written up to a session's log_position; 0: nothing. */
+bool engine_synced_at(const struct engine *e, uint64_t position);
+bool engine_sync_at(struct engine *e, uint64_t position);
 /* Waits until they may. False: the log fails, and nobody knows whether the writes will be there after a crash. */
 bool engine_sync(struct session *s);
 /* errno of what the log fails with at present, 0: nothing. */

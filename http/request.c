@@ -50,6 +50,8 @@ void request_clear(struct request *r)
     r->kept = NULL;
     r->body_bytes = 0;
     r->then = NULL;
+    r->log_position = 0;
+    r->parked = false;
     r->feed = NULL;
     r->feed_ended = false;
     r->status = 0;

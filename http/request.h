@@ -72,6 +72,10 @@ struct request {
     void (*then)(struct request *r); /* after the wait; NULL: the request does not wait */
     enum wait_outcome outcome;
 
+    uint64_t log_position;       /* of what it wrote (http/durable.h) */
+    bool parked;                 /* its answer waits for that to be on disk */
+    struct request *next_parked; /* durable's */
+
     void (*feed)(struct request *r); /* makes the next piece of an answer without end; else NULL */
     void *feed_state;                /* its own, in the arena */
     size_t fed;                      /* bytes of `out` that are on their way */

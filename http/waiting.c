@@ -107,6 +107,12 @@ static void set_deadline(struct waiting_room *w, struct guest *g)
         w->next_deadline_ms = g->deadline_ms;
 }
 
+static void answer(struct waiting_room *w, struct guest *g)
+{
+    g->request->log_position = g->session->log_position;
+    leave(w, g, WAIT_ANSWERED);
+}
+
 static void serve_guest(struct waiting_room *w, struct guest *g)
 {
     struct capture *reply = &g->request->reply;
@@ -115,7 +121,7 @@ static void serve_guest(struct waiting_room *w, struct guest *g)
     if (g->gone)
         leave(w, g, WAIT_GONE);
     else if (engine_wake(g->session, g->reason, &reply->base))
-        leave(w, g, WAIT_ANSWERED);
+        answer(w, g);
     else
         set_deadline(w, g);
 }
@@ -176,6 +182,7 @@ static void enter(struct waiting_room *w, struct guest *g)
         watch(w, g);
         return;
     }
+    r->log_position = g->session->log_position;
     session_free(g->session);
     hand_back(g, result == ENGINE_PAUSED ? WAIT_PAUSED : WAIT_ANSWERED);
 }

@@ -291,14 +291,37 @@ static void handle(struct request *r)
         r->route->handler(r);
 }
 
+/* The disk has it, or the log fails: then the client is not told that it was done. */
+static enum MHD_Result send_durable(struct request *r)
+{
+    r->parked = false;
+    if (!durable_holds(&r->worker->durable, r)) {
+        r->nheaders = 0;
+        problem_engine(r, ERROR_MISCONF, BYTES("MISCONF Errors writing to the AOF file"));
+    }
+    return send_answer(r);
+}
+
+/* Sends it, or lets it wait for the log. */
+static enum MHD_Result finish(struct request *r)
+{
+    if (engine_synced_at(r->worker->engine, r->log_position))
+        return send_answer(r);
+    r->parked = durable_park(&r->worker->durable, r);
+    return r->parked ? MHD_YES : send_durable(r);
+}
+
 static enum MHD_Result run(struct request *r)
 {
+    struct session *s = r->worker->session;
+    s->log_position = 0;
     deadline_none(r);
     if (r->body_too_large)
         refuse_large(r);
     else if (!r->status)
         handle(r);
-    return r->then ? MHD_YES : send_answer(r);
+    r->log_position = s->log_position;
+    return r->then ? MHD_YES : finish(r);
 }
 
 /* Its wait is over. */
@@ -306,7 +329,7 @@ static enum MHD_Result go_on(struct request *r)
 {
     r->waited = true;
     auth_enter(r);
-    return waiting_resume(r) ? send_answer(r) : MHD_NO;
+    return waiting_resume(r) ? finish(r) : MHD_NO;
 }
 
 /* The head is there. What it alone decides is decided now; the handler runs at the last call. Where
@@ -341,6 +364,8 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     struct request *r = *state;
     if (!r->begun)
         return begin(r, method);
+    if (r->parked)
+        return send_durable(r);
     if (r->then)
         return go_on(r);
     if (*n == 0)
@@ -408,6 +433,7 @@ static void on_log(void *context, const char *fmt, va_list ap)
 bool worker_start(struct worker *w, struct buf *error)
 {
     deadline_init(&w->links);
+    durable_init(&w->durable, w->engine);
     rng_secret(&w->id_prefix, sizeof w->id_prefix);
     unsigned connections = (unsigned)config_int(engine_config(w->engine), CONFIG_MAXCLIENTS);
     w->daemon = MHD_start_daemon(
@@ -419,15 +445,20 @@ bool worker_start(struct worker *w, struct buf *error)
         w, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES,
         MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_CONNECTION_TIMEOUT,
         DEADLINE_IDLE_SECONDS, MHD_OPTION_END);
-    if (!w->daemon)
+    if (!w->daemon) {
+        durable_release(&w->durable);
         buf_add_str(error, "http: libmicrohttpd did not start");
+    }
     return w->daemon != NULL;
 }
 
 void worker_stop(struct worker *w)
 {
-    if (w->daemon)
+    if (w->daemon) {
+        durable_close(&w->durable);
         MHD_stop_daemon(w->daemon);
+        durable_release(&w->durable);
+    }
     while (w->idle) {
         struct request *r = w->idle;
         w->idle = r->next;

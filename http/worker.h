@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "http/deadline.h"
+#include "http/durable.h"
 #include "http/request.h"
 
 /* A request's target and headers together; longer ones are answered 414 or 431. */
@@ -22,6 +23,7 @@ struct worker {
     struct waiting_room *waiting; /* of all workers */
     struct replays *replays;      /* of all workers */
     struct MHD_Daemon *daemon;
+    struct durable durable; /* answers that wait for the log */
     struct request *idle;
     struct links links;
     void *deflater;               /* http/gzip.c's */

@@ -224,6 +224,13 @@ void ws_conn_close(struct ws_conn *c, enum ws_close_code code, const char *reaso
     lws_callback_on_writable(c->wsi);
 }
 
+void ws_conn_cut(struct ws_conn *c, enum ws_close_code code, const char *reason)
+{
+    drop_queue(c);
+    c->session->log_position = 0;
+    ws_conn_close(c, code, reason);
+}
+
 /* ---- limits -----------------------------------------------------------------------------------
  */
 

@@ -20,6 +20,7 @@
 enum ws_close_code {
     WS_CLOSE_GOING_AWAY = 1001,
     WS_CLOSE_TOO_LARGE = 1009,
+    WS_CLOSE_LOG_FAILS = 1011,
     WS_CLOSE_UNAUTHENTICATED = 4001,
     WS_CLOSE_PROTOCOL = 4008,
     WS_CLOSE_KILLED = 4100,
@@ -53,6 +54,8 @@ struct ws_conn {
     const char *closing_reason;
     uint64_t closing_at_ms;
 
+    bool unsynced; /* its frames wait for the log of writes */
+
     uint64_t opened_at_ms, heard_at_ms;
     uint64_t pinged_at_ms; /* 0: no answer is awaited */
 
@@ -72,6 +75,9 @@ bool ws_conn_flush(struct ws_conn *c);
 /* Closes once what is queued has gone (at once for a slow one). `reason` is a literal. The first
  * call counts. */
 void ws_conn_close(struct ws_conn *c, enum ws_close_code code, const char *reason);
+
+/* The same, and what is queued does not go. */
+void ws_conn_cut(struct ws_conn *c, enum ws_close_code code, const char *reason);
 
 /* May one more op run now? */
 bool ws_conn_take_op(struct ws_conn *c);

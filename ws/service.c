@@ -90,8 +90,38 @@ static int on_receive(struct ws *w, struct ws_conn *c, const void *in, size_t n)
 /* ---- messages out -----------------------------------------------------------------------------
  */
 
+/* What the log of writes does not hold yet is not answered until it does, and no further op is taken in. */
+static bool may_leave(struct ws_conn *c)
+{
+    if (engine_synced(c->session))
+        return true;
+    atomic_store(&c->ws->log.waiting, true);
+    if (engine_synced(c->session))
+        return true;
+    if (!c->unsynced)
+        lws_rx_flow_control(c->wsi, 0);
+    c->unsynced = true;
+    return false;
+}
+
+/* Nobody knows whether what was written will outlive a crash, where the log fails: no answer is given. */
+static void go_on_synced(struct ws *w)
+{
+    for (struct ws_conn *c = w->conns; c; c = c->next) {
+        if (!c->unsynced)
+            continue;
+        c->unsynced = false;
+        lws_rx_flow_control(c->wsi, 1);
+        if (!engine_synced(c->session) && engine_log_failing(w->engine))
+            ws_conn_cut(c, WS_CLOSE_LOG_FAILS, "the log of writes fails");
+        lws_callback_on_writable(c->wsi);
+    }
+}
+
 static int on_writable(struct ws_conn *c)
 {
+    if (!may_leave(c))
+        return 0;
     if (!ws_conn_flush(c))
         return -1;
     if (!c->closing || c->queued)
@@ -147,6 +177,7 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     case LWS_CALLBACK_EVENT_WAIT_CANCELLED:
         take_adopted(w);
         mailbox_drain(w->mailbox);
+        go_on_synced(w);
         return 0;
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
         return on_upgrade(w, wsi);
@@ -252,8 +283,10 @@ static void release(struct ws *w)
     for (size_t i = 0; i < w->nadopted; i++)
         close(w->adopted[i]);
     mem_free(w->adopted);
-    if (w->mailbox)
+    if (w->mailbox) {
+        engine_log_unlisten(w->engine, &w->log);
         mailbox_free(w->mailbox);
+    }
     capture_release(&w->capture);
     arena_release(&w->arena);
     buf_release(&w->out);
@@ -276,6 +309,8 @@ struct ws *ws_open(struct engine *e, struct buf *error)
         return NULL;
     }
     w->mailbox = mailbox_new(engine_hub(e), wake, w);
+    w->log = (struct log_listener){.wake = wake, .ctx = w};
+    engine_log_listen(e, &w->log);
     w->visitor = session_new(e, DOOR_WEBSOCKET, &visitor_ops, w, NULL, "websocket", "websocket");
     if (pthread_create(&w->thread, NULL, service_main, w) != 0) {
         buf_add_str(error, "WebSocket: no thread");

@@ -17,6 +17,7 @@ struct ws {
     struct lws_context *context;
     struct lws_vhost *vhost;
     struct mailbox *mailbox;
+    struct log_listener log; /* of the log of writes */
     struct session *visitor; /* checks the credentials of handshakes; runs nothing */
     pthread_t thread;
     _Atomic bool stop;

@@ -473,7 +473,8 @@ static uint64_t log_command(struct exec *x, struct effects *f)
 void effects_run(struct exec *x)
 {
     struct effects *f;
-    if (__builtin_expect(!journal_is_on(&x->engine->journal), 1) || !(x->cmd->flags & CMD_WRITE)) {
+    uint32_t logged = CMD_WRITE | CMD_MAY_REPLICATE;
+    if (__builtin_expect(!journal_is_on(&x->engine->journal), 1) || !(x->cmd->flags & logged)) {
         x->cmd->row->handler(x);
         return;
     }
@@ -483,6 +484,6 @@ void effects_run(struct exec *x)
     x->cmd->row->handler(x);
     if (x->changes)
         x->log_position = log_command(x, f);
-    else
+    else if (x->cmd->flags & CMD_WRITE) /* what it found may not be on disk yet */
         x->log_position = aof_appended(x->engine->journal.aof);
 }

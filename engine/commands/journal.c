@@ -442,6 +442,17 @@ void journal_turn(struct engine *e)
         begin_rewrite(e);
 }
 
+bool journal_synced(struct engine *e, uint64_t position)
+{
+    return journal_is_on(&e->journal) && aof_synced(e->journal.aof) >= position;
+}
+
+void journal_request_sync(struct engine *e)
+{
+    if (journal_is_on(&e->journal))
+        aof_request_sync(e->journal.aof);
+}
+
 /* ---- for others ------------------------------------------------------------------------------- */
 
 int journal_denies_writes(struct engine *e)

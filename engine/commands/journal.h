@@ -64,6 +64,10 @@ void journal_turn(struct engine *e);
 /* The directives may have changed: the timer looks soon. */
 void journal_config_changed(struct engine *e);
 
+/* Is the log on, and synced up to there? */
+bool journal_synced(struct engine *e, uint64_t position);
+/* Asks for a sync now, whatever appendfsync says. */
+void journal_request_sync(struct engine *e);
 /* Writes are refused while the log cannot be written: errno, 0: it can. */
 int journal_denies_writes(struct engine *e);
 /* The lines of INFO persistence about the log. */

@@ -3,21 +3,27 @@
 #include "internal.h"
 #include "persist/aof.h"
 
-#define LISTENERS_MAX GATE_THREADS_MAX
+bool engine_synced_at(const struct engine *e, uint64_t position)
+{
+    const struct journal *j = &e->journal;
+    return position == 0 || !j->aof || config_int(e->config, CONFIG_APPENDFSYNC) != AOF_ALWAYS ||
+           aof_synced(j->aof) >= position;
+}
+
+bool engine_sync_at(struct engine *e, uint64_t position)
+{
+    return engine_synced_at(e, position) || aof_wait(e->journal.aof, position, 0) ||
+           engine_synced_at(e, position);
+}
 
 bool engine_synced(const struct session *s)
 {
-    const struct journal *j = &s->engine->journal;
-    return s->log_position == 0 || !j->aof ||
-           config_int(s->engine->config, CONFIG_APPENDFSYNC) != AOF_ALWAYS ||
-           aof_synced(j->aof) >= s->log_position;
+    return engine_synced_at(s->engine, s->log_position);
 }
 
 bool engine_sync(struct session *s)
 {
-    if (engine_synced(s))
-        return true;
-    return aof_wait(s->engine->journal.aof, s->log_position, 0) || engine_synced(s);
+    return engine_sync_at(s->engine, s->log_position);
 }
 
 int engine_log_failing(const struct engine *e)

@@ -1,5 +1,8 @@
 /* Replication as a server without replicas has it: ROLE, WAIT, WAITAOF. */
 #include "commands/exec.h"
+#include "internal.h"
+
+#define WAITAOF_RETRY_MS 2
 
 static void cmd_role(struct exec *x)
 {
@@ -34,13 +37,24 @@ static void cmd_wait(struct exec *x)
         wait_for_none(x, replicas <= 0, timeout_ms, answer_wait);
 }
 
-static void answer_waitaof(struct reply *r)
+static void reply_waitaof(struct reply *r, bool local)
 {
     reply_array(r, 2);
-    reply_int(r, 0);
+    reply_int(r, local);
     reply_int(r, 0);
 }
 
+static void answer_not_synced(struct reply *r)
+{
+    reply_waitaof(r, false);
+}
+
+static void answer_synced(struct reply *r)
+{
+    reply_waitaof(r, true);
+}
+
+/* WAITAOF numlocal numreplicas timeout. What is not synced yet is synced now, and looked at again soon. */
 static void cmd_waitaof(struct exec *x)
 {
     int64_t local, replicas;
@@ -49,12 +63,19 @@ static void cmd_waitaof(struct exec *x)
         !exec_int_in(x, 2, 0, INT64_MAX, "value is out of range, must be positive", &replicas) ||
         !exec_timeout_ms(x, 3, &timeout_ms))
         return;
-    if (local) {
+    if (local && !exec_logs(x)) {
         reply_errorf(x->reply, ERROR_GENERIC,
                      "WAITAOF cannot be used when numlocal is set but appendonly is disabled.");
         return;
     }
-    wait_for_none(x, replicas == 0, timeout_ms, answer_waitaof);
+    bool synced = journal_synced(x->engine, x->session->log_position);
+    struct block b = {.timeout_ms = timeout_ms,
+                      .retry_ms = synced ? 0 : WAITAOF_RETRY_MS,
+                      .on_timeout = synced ? answer_synced : answer_not_synced};
+    if (!synced)
+        journal_request_sync(x->engine);
+    if ((replicas == 0 && (synced || !local)) || !exec_block(x, &b))
+        b.on_timeout(x->reply);
 }
 
 const struct command_row replicas_commands[] = {

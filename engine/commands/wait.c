@@ -85,6 +85,8 @@ bool exec_block(struct exec *x, const struct block *b)
 {
     if (x->waiter) {
         set_retry(x, x->waiter, b);
+        if (b->on_timeout && b->on_timeout != x->waiter->on_timeout)
+            x->waiter->on_timeout = b->on_timeout;
         x->blocked = true;
         return true;
     }

@@ -94,10 +94,21 @@ static void forget_deadline(struct conn *c)
         wheel_remove(&c->loop->deadlines, &c->deadline);
 }
 
+static void forget_unsynced(struct conn *c)
+{
+    struct conn **at = &c->loop->unsynced;
+    while (c->unsynced && *at != c)
+        at = &(*at)->next_unsynced;
+    if (c->unsynced)
+        *at = c->next_unsynced;
+    c->unsynced = false;
+}
+
 void conn_free(struct conn *c)
 {
     struct loop *l = c->loop;
     forget_deadline(c);
+    forget_unsynced(c);
     c->protocol->close(c);
     session_free(c->session);
     if (c->prev)
@@ -238,7 +249,9 @@ static void check_output_limit(struct conn *c, uint64_t now_ms)
 static void wait_writable(struct conn *c)
 {
     watch_write(c, true);
+    size_t before = c->out.n;
     compact(&c->out, &c->sent);
+    c->unsynced_from -= before - c->out.n < c->unsynced_from ? before - c->out.n : c->unsynced_from;
     check_output_limit(c, clock_wall_ms());
     show_buffers(c);
 }
@@ -278,9 +291,24 @@ static void finish_sending(struct conn *c)
         conn_kill(c);
 }
 
+/* What the log does not hold yet stays here until it does. */
+static bool may_leave(struct conn *c)
+{
+    struct loop *l = c->loop;
+    if (c->unsynced || engine_synced(c->session))
+        return !c->unsynced;
+    atomic_store(&l->log.waiting, true);
+    if (engine_synced(c->session))
+        return true;
+    c->unsynced = true;
+    c->next_unsynced = l->unsynced;
+    l->unsynced = c;
+    return false;
+}
+
 void conn_flush(struct conn *c)
 {
-    if (send_out(c) && !conn_unsent(c))
+    if (may_leave(c) && send_out(c) && !conn_unsent(c))
         finish_sending(c);
 }
 
@@ -291,6 +319,8 @@ void conn_flush(struct conn *c)
 static void serve(struct conn *c)
 {
     borrow(&c->out, &c->loop->spare_out);
+    c->unsynced_from = c->out.n;
+    c->unsynced_n = 0;
     engine_batch_begin(c->loop->engine);
     c->protocol->input(c);
     engine_batch_end(c->loop->engine);
@@ -307,7 +337,7 @@ static void serve(struct conn *c)
 /* May the next command be looked at? */
 static bool may_serve(const struct conn *c)
 {
-    return !c->dead && !c->closing && !c->paused && !c->blocked;
+    return !c->dead && !c->closing && !c->paused && !c->blocked && !c->unsynced;
 }
 
 /* Looks at the next commands, unless something stands before them; what ends that comes here again.
@@ -317,7 +347,7 @@ static void try_serve(struct conn *c)
     c->held = conn_is_full(c);
     if (!c->held && may_serve(c))
         serve(c);
-    if (c->ended && !c->held && !c->paused)
+    if (c->ended && !c->held && !c->paused && !c->unsynced)
         conn_finish(c);
 }
 
@@ -342,7 +372,7 @@ static void on_readable(struct conn *c)
         give_back(&c->in, &c->loop->spare_in);
         return;
     }
-    if (n == 0 && c->held) { /* what it sent before it closed its side is still served */
+    if (n == 0 && (c->held || c->unsynced)) { /* what it sent before it closed its side is still served */
         c->ended = true;
         watch(c);
         return;
@@ -398,6 +428,10 @@ static void serve_woken(struct conn *c)
     if (c->dead || !c->blocked)
         return;
     forget_deadline(c);
+    if (!c->unsynced) {
+        c->unsynced_from = c->out.n;
+        c->unsynced_n = 1;
+    }
     if (!c->protocol->wake(c, c->wake_reason)) {
         conn_block(c); /* until its next deadline */
         return;
@@ -416,6 +450,43 @@ void conn_serve_woken(struct loop *l)
         struct conn *c = l->woken;
         l->woken = c->next_woken;
         serve_woken(c);
+    }
+}
+
+/* ---- output that waits for the log
+ * ------------------------------------------------------------------ */
+
+/* Nobody knows whether the last commands will outlive a crash: their answers are taken back. */
+static void take_back(struct conn *c)
+{
+    char why[128];
+    if (!c->protocol->lost || c->closing) {
+        conn_kill(c);
+        return;
+    }
+    snprintf(why, sizeof why, "Errors writing to the AOF file: %s",
+             strerror(engine_log_failing(c->loop->engine)));
+    c->out.n = c->unsynced_from;
+    c->protocol->lost(c, why);
+    c->session->log_position = 0;
+}
+
+void conn_serve_synced(struct loop *l)
+{
+    struct conn *waiting = l->unsynced;
+    l->unsynced = NULL;
+    while (waiting) {
+        struct conn *c = waiting;
+        waiting = c->next_unsynced;
+        c->unsynced = false;
+        if (c->dead)
+            continue;
+        if (!engine_synced(c->session) && engine_log_failing(l->engine))
+            take_back(c);
+        if (!c->dead)
+            conn_flush(c); /* which waits on where it must */
+        if (!c->dead && !c->unsynced)
+            try_serve(c);
     }
 }
 

@@ -51,11 +51,15 @@ bool loop_init(struct loop *l, struct engine *e)
     pthread_mutex_init(&l->lock, NULL);
     l->mailbox = mailbox_new(engine_hub(e), wake, l);
     wheel_init(&l->deadlines, clock_wall_ms());
+    l->log.wake = wake;
+    l->log.ctx = l;
+    engine_log_listen(e, &l->log);
     return true;
 }
 
 void loop_release(struct loop *l)
 {
+    engine_log_unlisten(l->engine, &l->log);
     mailbox_free(l->mailbox);
     wheel_release(&l->deadlines);
     close(l->epoll_fd);
@@ -247,6 +251,8 @@ static void *loop_main(void *arg)
             dispatch(l, &events[i]);
         resume_paused(l);
         conn_serve_woken(l);
+        if (l->unsynced)
+            conn_serve_synced(l);
         sweep(l);
         flush_dirty(l);
         free_dead(l);

@@ -33,6 +33,9 @@ struct protocol {
     /* The connection's blocked command has news: answers into c->out and returns true, or false where it waits
      * on. NULL: nothing blocks in this protocol. */
     bool (*wake)(struct conn *c, enum wake_reason reason);
+    /* The log of writes fails while answers wait for it: puts an error into c->out for each of the c->unsynced_n
+     * commands, whose answers were taken back. NULL: the connection is closed. */
+    void (*lost)(struct conn *c, const char *why);
 };
 
 struct conn {
@@ -53,12 +56,15 @@ struct conn {
     bool held;       /* too much waits to be sent: input is not looked at until it is gone */
     bool ended;      /* the client sends no more, and part of its input is held */
     bool woken;      /* on the loop's list of those to look at again */
+    bool unsynced;   /* on the loop's list of those whose output waits for the log: input is not looked at */
+    size_t unsynced_from; /* where in `out` the answers of the last turn begin */
+    unsigned unsynced_n;  /* commands answered since then */
     enum wake_reason wake_reason;
     uint64_t seen_in;             /* the last window with an event */
     struct wheel_node deadline;   /* of the blocked command, in loop->deadlines */
     uint64_t soft_limit_since_ms; /* output above the soft limit since then; 0: it is not */
     struct conn *next, *prev;     /* all of the loop */
-    struct conn *next_dirty, *next_dead, *next_woken;
+    struct conn *next_dirty, *next_dead, *next_woken, *next_unsynced;
     _Atomic size_t shown_in, shown_in_free, shown_out; /* for CLIENT LIST */
 };
 
@@ -67,7 +73,8 @@ struct loop {
     int epoll_fd, wake_fd;
     struct mailbox *mailbox;
     pthread_t thread;
-    struct conn *conns, *dirty, *dead, *woken;
+    struct conn *conns, *dirty, *dead, *woken, *unsynced;
+    struct log_listener log; /* of the log of writes */
     struct wheel deadlines; /* of blocked commands */
     bool any_paused;
     struct buf spare_in, spare_out; /* lent to the connection being served */
@@ -146,6 +153,8 @@ void conn_resume(struct conn *c);
 void conn_block(struct conn *c);
 /* There is news for it; looked at after this turn's events. */
 void conn_wake(struct conn *c, enum wake_reason reason);
+/* Sends what waited for the log and is synced, and looks at the input behind. */
+void conn_serve_synced(struct loop *l);
 /* Looks at those that were woken or whose time is over. */
 void conn_serve_woken(struct loop *l);
 void conn_flush(struct conn *c);

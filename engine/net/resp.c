@@ -118,13 +118,16 @@ static bool run_request(struct conn *c, const struct bytes *argv, int argc)
         return true;
     }
     init_reply(c, &reply, &aside);
+    c->unsynced_n += s->reply_mode == REPLY_MODE_ON;
     enum engine_result result = engine_execute(s, argv, argc, &reply.base);
     if (__builtin_expect(result == ENGINE_PAUSED, 0)) {
         c->paused = c->loop->any_paused = true;
+        c->unsynced_n -= c->unsynced_n > 0;
         return false;
     }
     if (__builtin_expect(result == ENGINE_BLOCKED, 0)) {
         conn_block(c);
+        c->unsynced_n -= c->unsynced_n > 0;
         return true;
     }
     if (__builtin_expect(before != REPLY_MODE_ON || s->reply_mode != REPLY_MODE_ON, 0))
@@ -132,6 +135,14 @@ static bool run_request(struct conn *c, const struct bytes *argv, int argc)
     if (s->close_after_reply)
         conn_finish(c);
     return true;
+}
+
+static void resp_lost(struct conn *c, const char *why)
+{
+    struct resp_reply reply;
+    resp_reply_init(&reply, &c->out, c->session->resp);
+    for (unsigned i = 0; i < c->unsynced_n; i++)
+        reply_errorf(&reply.base, ERROR_MISCONF, "%s", why);
 }
 
 static struct resp_limits limits_of(const struct conn *c)
@@ -182,5 +193,6 @@ const struct protocol resp_protocol = {
     .input = resp_input,
     .close = resp_close,
     .wake = resp_wake,
+    .lost = resp_lost,
     .full = "-ERR max number of clients reached\r\n",
 };
