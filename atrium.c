@@ -10,6 +10,7 @@
 #include "engine.h"
 #include "http/http.h"
 #include "tools/start.h"
+#include "tools/tools.h"
 #include "ws/ws.h"
 
 static int fail(const struct buf *error)
@@ -22,9 +23,12 @@ static void print_help(void)
 {
     struct buf text;
     buf_init(&text);
-    buf_add_str(&text, "Usage: atrium [FILE] [--DIRECTIVE VALUE ...]\n\n"
-                       "One in-memory keyspace with four doors: RESP, memcached, HTTP, WebSocket.\n"
-                       "FILE holds lines of the form: directive value\n\nDirectives:\n");
+    buf_add_str(&text,
+                "Usage: atrium [FILE] [--DIRECTIVE VALUE ...]\n"
+                "       atrium check FILE ...   is a snapshot or log whole, what is in it\n"
+                "       atrium import URL ...   copies the keys of a running Redis or Valkey\n\n"
+                "One in-memory keyspace with four doors: RESP, memcached, HTTP, WebSocket.\n"
+                "FILE holds lines of the form: directive value\n\nDirectives:\n");
     config_help(&text);
     buf_add_str(&text, "\n  --help     this text\n  --version  the version\n");
     fwrite(text.p, 1, text.n, stdout);
@@ -162,6 +166,9 @@ static int run(struct config *config)
 int main(int argc, char **argv)
 {
     struct buf error;
+    int tool = tools_run(argc, argv);
+    if (tool != TOOL_NONE)
+        return tool;
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
         print_help();
         return EXIT_SUCCESS;

@@ -1,15 +1,12 @@
 /* Loading: the parts of the file one after the other, while another thread computes the checksum. Entries are made and
  * then wait in a ring until the processor has fetched their places in the tables. */
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "persist/crc64.h"
+#include "persist/mapped.h"
 #include "persist/rdb_file.h"
 #include "persist/snapshot.h"
 
@@ -298,20 +295,17 @@ enum snapshot_result snapshot_load(struct keyspace *ks, const char *path,
                                    const struct rdb_settings *settings,
                                    struct snapshot_progress *progress, struct buf *error)
 {
-    struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return errno == ENOENT ? SNAPSHOT_MISSING : fail_file(path, strerror(errno), error);
-    bool regular = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0;
-    size_t n = regular ? (size_t)st.st_size : 0;
-    void *map = regular ? mmap(NULL, n, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
-    int failed = errno;
-    close(fd);
-    if (map == MAP_FAILED)
-        return fail_file(path, regular ? strerror(failed) : "not an RDB file, or an empty one",
+    struct mapped file;
+    int failed = mapped_open(&file, path);
+    if (failed == ENOENT)
+        return SNAPSHOT_MISSING;
+    if (failed || file.n == 0)
+        return fail_file(path,
+                         failed && failed != EINVAL ? strerror(failed)
+                                                    : "not an RDB file, or an empty one",
                          error);
-    madvise(map, n, MADV_SEQUENTIAL);
-    enum snapshot_result result = snapshot_load_bytes(ks, map, n, path, settings, progress, error);
-    munmap(map, n);
+    enum snapshot_result result =
+        snapshot_load_bytes(ks, file.p, file.n, path, settings, progress, error);
+    mapped_close(&file);
     return result;
 }
