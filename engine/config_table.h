@@ -39,6 +39,7 @@ X(MAX_ARGUMENTS, "max-arguments", INT, "1048576", 16, 2147483647, 0, "arguments 
 X(HTTP_MAX_BODY, "http-max-body", BYTES, "64mb", 1024, INT64_MAX, 0, "longest body of an HTTP request")
 X(HTTP_ORIGINS, "http-origins", STRING, "", 0, 0, 0, "origins of pages that may use the HTTP door besides the door's own, blank between; *: all")
 X(HTTP_REQUEST_SECONDS, "http-request-seconds", INT, "30", 1, 86400, 0, "seconds that the head of an HTTP request may take, and its body; a body gets one more for each 16 KiB")
+X(HTTP_ACCESS_LOG, "http-access-log", BOOL, "no", 0, 0, 0, "log a line a request of the HTTP door: its route and status, never its target, a token or a value")
 X(HTTP_IDEMPOTENCY_SECONDS, "http-idempotency-seconds", INT, "600", 1, 86400, 0, "how long the answer to an Idempotency-Key is kept")
 X(HTTP_IDEMPOTENCY_MEMORY, "http-idempotency-memory", BYTES, "64mb", 1024, INT64_MAX, 0, "bytes that these answers take at most; beyond that new keys are refused")
 X(OUTPUT_LIMIT, "client-output-buffer-limit", LIMITS, "normal 0 0 0 slave 256mb 64mb 60 pubsub 32mb 8mb 60", 0, 0, 0, "bytes waiting for a client at most: class hard soft seconds ...")

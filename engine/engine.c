@@ -76,6 +76,18 @@ uint64_t engine_counter(struct engine *e, enum engine_counter c)
     return sum;
 }
 
+struct engine_latency engine_latency(struct engine *e, enum door door)
+{
+    struct engine_latency sum = {0};
+    for (int i = 0; i < GATE_THREADS_MAX; i++) {
+        const struct engine_thread *th = &e->threads[i];
+        for (int b = 0; b < ENGINE_LATENCY_BUCKETS; b++)
+            sum.buckets[b] += atomic_load_explicit(&th->took[door][b], memory_order_relaxed);
+        sum.us += atomic_load_explicit(&th->took_us[door], memory_order_relaxed);
+    }
+    return sum;
+}
+
 uint64_t engine_changes(struct engine *e)
 {
     uint64_t sum = 0;

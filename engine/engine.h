@@ -124,6 +124,14 @@ void engine_count(struct engine *e, enum engine_counter c, uint64_t n);
 uint64_t engine_counter(struct engine *e, enum engine_counter c);
 void engine_reset_counters(struct engine *e);
 
+/* How long the commands of a door took, whole threads added up: bucket i counts those of up to 4^i us, the last one
+ * all others. */
+#define ENGINE_LATENCY_BUCKETS 13
+struct engine_latency {
+    uint64_t buckets[ENGINE_LATENCY_BUCKETS], us;
+};
+struct engine_latency engine_latency(struct engine *e, enum door door);
+
 /* Draining: set when the program is about to end; readyz answers 503 meanwhile. */
 void engine_drain(struct engine *e, bool on);
 bool engine_ready(const struct engine *e);

@@ -39,6 +39,7 @@ struct engine_thread {
     uint64_t clock_us;          /* in a batch: when the command before ended; 0: not known */
     struct command_stat *stats; /* by command id */
     _Atomic uint64_t counters[COUNTER_COUNT];
+    _Atomic uint64_t took[4][ENGINE_LATENCY_BUCKETS], took_us[4]; /* engine_latency, by door */
     _Atomic uint64_t changes; /* of keys, since the start */
     struct effects effects;
 };

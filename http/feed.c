@@ -17,7 +17,7 @@ bool feed_start(struct request *r, void (*feed)(struct request *r), void *state)
         return true;
     r->feed = feed;
     r->feed_state = state;
-    r->fed = 0;
+    r->fed = r->fed_bytes = 0;
     buf_add_str(&r->out, "retry: 1000\n\n");
     return true;
 }
@@ -75,5 +75,6 @@ ssize_t feed_read(void *context, uint64_t position, char *to, size_t room)
     n = n < room ? n : room;
     memcpy(to, r->out.p + r->fed, n);
     r->fed += n;
+    r->fed_bytes += n;
     return (ssize_t)n;
 }

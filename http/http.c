@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "http/acceptor.h"
+#include "http/metrics.h"
 #include "http/replay.h"
 #include "http/router.h"
 #include "http/waiting.h"
@@ -16,6 +17,7 @@ struct http {
     char host[64];
     struct waiting_room *waiting;
     struct replays *replays;
+    struct metrics *metrics;
     unsigned nworkers;
     struct worker workers[WORKERS_MAX];
 };
@@ -38,10 +40,11 @@ static bool start_workers(struct http *h, struct engine *e, struct buf *error)
     }
     while (h->nworkers < wanted) {
         struct worker *w = &h->workers[h->nworkers];
-        *w = (struct worker){.engine = e, .waiting = h->waiting, .replays = h->replays};
+        *w = (struct worker){
+            .engine = e, .waiting = h->waiting, .replays = h->replays, .metrics_all = h->metrics};
         if (!worker_start(w, error))
             return false;
-        h->nworkers++;
+        h->metrics->nworkers = ++h->nworkers;
     }
     return true;
 }
@@ -56,6 +59,8 @@ struct http *http_open(struct engine *e, http_upgrade_fn *upgrade, void *context
         return NULL;
     struct http *h = mem_calloc(sizeof *h);
     h->replays = replays_new();
+    h->metrics = metrics_new();
+    h->metrics->workers = h->workers;
     net_socket_host(listeners[0], h->host, sizeof h->host);
     if (!start_workers(h, e, error)) {
         for (int i = 0; i < n; i++)
@@ -87,5 +92,6 @@ void http_close(struct http *h)
     if (h->waiting)
         waiting_free(h->waiting);
     replays_free(h->replays);
+    metrics_free(h->metrics);
     mem_free(h);
 }

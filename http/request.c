@@ -45,6 +45,7 @@ void request_clear(struct request *r)
         r->argv_cap = 0;
     }
     r->route = NULL;
+    r->route_index = 0;
     r->begun = r->body_too_large = r->waited = false;
     r->link = NULL;
     r->kept = NULL;

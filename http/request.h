@@ -50,6 +50,7 @@ struct request {
     struct worker *worker;
     struct MHD_Connection *connection;
     const struct route *route;
+    unsigned route_index; /* of the router; 0: none */
     uint64_t started_at_us; /* monotonic */
 
     enum http_method method;
@@ -79,6 +80,7 @@ struct request {
     void (*feed)(struct request *r); /* makes the next piece of an answer without end; else NULL */
     void *feed_state;                /* its own, in the arena */
     size_t fed;                      /* bytes of `out` that are on their way */
+    size_t fed_bytes;                /* that went before and with them */
     bool feed_ended;
 
     struct kept *kept;          /* of its Idempotency-Key (http/replay.h); NULL: none */

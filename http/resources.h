@@ -22,6 +22,7 @@
     X(commands_routes)                                                                             \
     X(transactions_routes)                                                                         \
     X(channels_routes)                                                                             \
+    X(metrics_routes)                                                                              \
     X(health_routes)                                                                               \
     X(pages_routes)                                                                                \
     X(problem_routes)

@@ -6,7 +6,7 @@
 #include "http/problem.h"
 #include "http/resources.h"
 
-#define PATHS_MAX 64
+#define PATHS_MAX 128
 
 /* One pattern with the rows of its methods. */
 struct path {
@@ -14,7 +14,13 @@ struct path {
     unsigned nsegments, nparams;
     struct bytes segments[TARGET_SEGMENTS_MAX]; /* p NULL: a name */
     const struct route *rows[METHOD_OTHER];
+    unsigned indexes[METHOD_OTHER]; /* of the rows */
 };
+
+#define ROWS_MAX 256
+
+static const struct route *all_rows[ROWS_MAX];
+static unsigned nrows = 1; /* the first is none */
 
 static struct path paths[PATHS_MAX];
 static unsigned npaths;
@@ -73,9 +79,15 @@ static void add_row(const struct route *row, void *context)
     struct path *p = path_of(row);
     if (p->rows[row->method])
         wrong_row(row);
+    if (nrows == ROWS_MAX)
+        wrong_row(row);
     p->rows[row->method] = row;
-    if (row->method == METHOD_GET)
+    p->indexes[row->method] = nrows;
+    if (row->method == METHOD_GET) {
         p->rows[METHOD_HEAD] = row;
+        p->indexes[METHOD_HEAD] = nrows;
+    }
+    all_rows[nrows++] = row;
 }
 
 void router_each(route_visit *visit, void *context)
@@ -91,6 +103,21 @@ void router_build(void)
         return;
     router_each(add_row, NULL);
     qsort(paths, npaths, sizeof *paths, by_names);
+}
+
+unsigned router_count(void)
+{
+    return nrows;
+}
+
+const struct route *router_row(unsigned index)
+{
+    return all_rows[index];
+}
+
+const char *router_method(enum http_method method)
+{
+    return method < METHOD_OTHER ? method_names[method] : "OTHER";
 }
 
 /* ---- finding --------------------------------------------------------------------------------- */
@@ -140,6 +167,7 @@ bool router_find(struct request *r)
             continue;
         if (r->method < METHOD_OTHER && p->rows[r->method]) {
             r->route = p->rows[r->method];
+            r->route_index = p->indexes[r->method];
             return take_params(r, p);
         }
         known = true;

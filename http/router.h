@@ -27,7 +27,12 @@ struct route {
 /* Cuts the patterns; aborts on a wrong row. Once, before the first request. */
 void router_build(void);
 
-/* Fills r->route and r->params. False: 404, 405 or 400 has been answered. */
+/* The rows have numbers from 1; 0 is no row. */
+unsigned router_count(void); /* the highest number and one */
+const struct route *router_row(unsigned index);
+const char *router_method(enum http_method method); /* "GET" */
+
+/* Fills r->route, r->route_index and r->params. False: 404, 405 or 400 has been answered. */
 bool router_find(struct request *r);
 
 /* Visits every row: for tests and documents. */

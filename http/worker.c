@@ -6,10 +6,12 @@
 #include <unistd.h>
 
 #include "http/accept.h"
+#include "http/access_log.h"
 #include "http/auth.h"
 #include "http/cors.h"
 #include "http/feed.h"
 #include "http/gzip.h"
+#include "http/metrics.h"
 #include "http/problem.h"
 #include "http/replay.h"
 #include "http/router.h"
@@ -237,10 +239,9 @@ static void refuse_large(struct request *r)
 
 /* ---- answering ------------------------------------------------------------------------------- */
 
-static void add_timing(struct request *r, struct MHD_Response *response)
+static void add_timing(struct MHD_Response *response, uint64_t us)
 {
     char text[40];
-    uint64_t us = clock_mono_us() - r->started_at_us;
     memcpy(text, "total;dur=", 10);
     unsigned n = 10 + num_format_uint(text + 10, us / 1000);
     unsigned rest = (unsigned)(us % 1000);
@@ -272,7 +273,9 @@ static enum MHD_Result send_answer(struct request *r)
     MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
     MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
     MHD_add_response_header(response, "X-Request-Id", r->id);
-    add_timing(r, response);
+    uint64_t took_us = clock_mono_us() - r->started_at_us;
+    metrics_count(r->worker->metrics, r->route_index, r->status, took_us);
+    add_timing(response, took_us);
     for (unsigned i = 0; i < r->nheaders; i++)
         MHD_add_response_header(response, r->headers[i].name, r->headers[i].value);
     engine_count(r->worker->engine, COUNTER_BYTES_IN, r->raw_target.n + r->body.n);
@@ -388,6 +391,8 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     *state = NULL;
     replay_forget(r);
     deadline_idle(r);
+    if (r->begun)
+        access_log(r);
     request_clear(r);
     r->next = w->idle;
     w->idle = r;
@@ -434,6 +439,7 @@ bool worker_start(struct worker *w, struct buf *error)
 {
     deadline_init(&w->links);
     durable_init(&w->durable, w->engine);
+    w->metrics = metrics_join(w->metrics_all);
     rng_secret(&w->id_prefix, sizeof w->id_prefix);
     unsigned connections = (unsigned)config_int(engine_config(w->engine), CONFIG_MAXCLIENTS);
     w->daemon = MHD_start_daemon(

@@ -13,6 +13,8 @@
 #define WORKER_HEAD_MAX 12288
 
 struct MHD_Daemon;
+struct metrics;
+struct metrics_table;
 struct replays;
 struct waiting_room;
 
@@ -22,6 +24,8 @@ struct worker {
     struct session *session;      /* made by the thread, at its first connection */
     struct waiting_room *waiting; /* of all workers */
     struct replays *replays;      /* of all workers */
+    struct metrics *metrics_all;
+    struct metrics_table *metrics; /* its own */
     struct MHD_Daemon *daemon;
     struct durable durable; /* answers that wait for the log */
     struct request *idle;
@@ -31,7 +35,7 @@ struct worker {
     _Atomic size_t connections;
 };
 
-/* With engine, waiting and replays set, the rest zero. False with a line in `error`; else the
+/* With engine, waiting, replays and metrics_all set, the rest zero. False with a line in `error`; else the
  * worker's thread runs. */
 bool worker_start(struct worker *w, struct buf *error);
 /* Ends the thread, closes its connections, frees what it had. */

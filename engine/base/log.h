@@ -20,6 +20,10 @@ void log_set_level(enum log_level least);
 void log_set_json(bool json);
 void log_write(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* An event whether or not its level is logged: `text` where lines are text; where they are JSON the
+ * members, well-formed and without braces, beside time and level. */
+void log_event(const char *text, const char *members);
+
 #define log_debug(...)   log_write(LOG_LEVEL_DEBUG, __VA_ARGS__)
 #define log_verbose(...) log_write(LOG_LEVEL_VERBOSE, __VA_ARGS__)
 #define log_notice(...)  log_write(LOG_LEVEL_NOTICE, __VA_ARGS__)

@@ -360,6 +360,14 @@ static enum engine_result refuse(struct engine_thread *th, struct session *s,
     return ENGINE_DONE;
 }
 
+/* The bucket i of the first 4^i that is no less. */
+static unsigned latency_bucket(uint64_t us)
+{
+    unsigned bits = us > 1 ? 64 - (unsigned)__builtin_clzll(us - 1) : 0;
+    unsigned i = (bits + 1) / 2;
+    return i < ENGINE_LATENCY_BUCKETS ? i : ENGINE_LATENCY_BUCKETS - 1;
+}
+
 /* Statistics and slow log of a command that has just run; returns when it ended. */
 static uint64_t account_command(struct engine_thread *th, const struct exec *x, uint64_t began_us)
 {
@@ -371,6 +379,8 @@ static uint64_t account_command(struct engine_thread *th, const struct exec *x, 
         engine_add_changes(th, x->changes);
     stat_add(&stat->calls, 1);
     stat_add(&stat->us, took_us);
+    stat_add(&th->took[x->session->door][latency_bucket(took_us)], 1);
+    stat_add(&th->took_us[x->session->door], took_us);
     if (x->reply->erred) {
         engine_count(x->engine, COUNTER_ERRORS, 1);
         stat_add(&stat->failed, 1);
