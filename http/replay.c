@@ -192,7 +192,7 @@ static struct bytes copy_of(struct bytes s)
     return bytes_of(p, s.n);
 }
 
-/* Nothing has changed, and another try may do better. */
+/* Nothing has changed (but where the log of writes failed behind a change), and another try may do better. */
 static bool is_passing(int status)
 {
     return status == 429 || status == 503 || status == 507;
@@ -244,7 +244,7 @@ void replay_leave(struct request *r)
 {
     if (!r->kept)
         return;
-    if (is_passing(r->status)) {
+    if (is_passing(r->status) && !r->log_position) {
         replay_forget(r);
         return;
     }

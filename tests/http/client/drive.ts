@@ -149,7 +149,7 @@ async function streams(): Promise<void> {
   assert.ok(events.data);
   let feed = '';
   for await (const piece of events.data as unknown as AsyncIterable<Uint8Array>)
-    if ((feed += Buffer.from(piece).toString()).includes('\n\n', feed.indexOf('id: '))) break;
+    if (/^id: [^]*\n\n/m.test(feed += Buffer.from(piece).toString())) break;
   assert.ok(feed.includes(`id: ${added.id}\ndata: `), feed);
   ok(await client.PUT('/v1/streams/{key}/groups/{group}', {...group, body: {start: '0'}}), 201);
   const read = await client.POST('/v1/streams/{key}/groups/{group}/read', {...group, body: {consumer: 'bob'}});
@@ -194,6 +194,7 @@ async function channels(): Promise<void> {
 async function service(): Promise<void> {
   assert.equal(ok(await client.GET('/healthz')).status, 'ok');
   assert.equal(ok(await client.GET('/readyz')).status, 'ready');
+  assert.match(ok(await client.GET('/metrics', {parseAs: 'text'})), /^atrium_memory_used_bytes \d+$/m);
   ok(await client.GET('/openapi.json'));
   ok(await client.GET('/asyncapi.json'));
   ok(await client.GET('/openapi.yaml', {parseAs: 'text'}));
