@@ -8,6 +8,7 @@ extern const struct type_ops zset_ops;
 extern const struct type_ops list_ops;
 extern const struct type_ops set_ops;
 extern const struct type_ops stream_ops;
+extern const struct type_ops vectorset_ops;
 
 /* Fills type_ops. Idempotent; before any thread. */
 void types_register(void);
