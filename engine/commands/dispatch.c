@@ -1,5 +1,6 @@
 /* From argv to reply: finds the row, checks, takes the gate and the shards, runs the handler. */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "commands/dispatch.h"
@@ -125,6 +126,7 @@ static bool run_gated(struct engine_thread *th, struct exec *x)
     leave_gate(th);
     gate_close(g);
     x->gated = true;
+    x->may_step_out = false;
     bool runs = !held_back(x);
     if (runs)
         effects_run(x);
@@ -193,6 +195,27 @@ static bool wants_gate(const struct exec *x)
                                            : command_needs_gate(x->cmd, x->argv, x->argc);
 }
 
+#define HELD_BACK_US 1000
+
+/* What exec_outside asked for. A second run that would write too late for the last snapshot waits for the end. */
+static void step_out(struct engine_thread *th, struct exec *x, uint64_t now_us)
+{
+    exec_outside_fn *work = x->outside;
+    x->outside = NULL;
+    x->may_step_out = false;
+    x->stepped_out = true;
+    release_shard(th);
+    leave_gate(th);
+    if (!work(x, x->outside_ctx))
+        return;
+    for (enter_gate(th); held_back(x); enter_gate(th)) {
+        leave_gate(th);
+        usleep(HELD_BACK_US);
+    }
+    x->resumed = x->outside_ctx;
+    run_one_key(th, x, now_us);
+}
+
 /* False: it is held back, and nothing happened. */
 static bool run(struct engine_thread *th, struct exec *x, uint64_t now_us)
 {
@@ -207,6 +230,8 @@ static bool run(struct engine_thread *th, struct exec *x, uint64_t now_us)
             effects_run(x);
     } else if (x->cmd->one_key) {
         run_one_key(th, x, now_us);
+        if (__builtin_expect(x->outside != NULL, 0))
+            step_out(th, x, now_us);
     } else {
         run_many_keys(th, x);
     }
@@ -416,7 +441,9 @@ static void exec_init(struct exec *x, struct session *s, const struct command *c
     x->db = s->db;
     x->now_ms = now_ms;
     x->changes = 0;
-    x->may_block = x->blocked = x->gated = false;
+    x->may_block = x->blocked = x->gated = x->may_step_out = x->stepped_out = false;
+    x->outside = NULL;
+    x->resumed = NULL;
     x->log_position = 0;
     x->waiter = NULL;
 }
@@ -465,6 +492,7 @@ enum engine_result engine_execute(struct session *s, const struct bytes *argv, i
     struct exec x;
     exec_init(&x, s, cmd, argv, argc, reply, now_us / 1000);
     x.may_block = s->ops && s->ops->wake;
+    x.may_step_out = true;
     atomic_store_explicit(&s->active_at_ms, x.now_ms, memory_order_relaxed);
     atomic_store_explicit(&s->last_command, cmd, memory_order_relaxed);
     feed_monitor(&x, now_us);

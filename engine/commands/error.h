@@ -16,6 +16,7 @@
     X(NOT_ALLOWED, "ERR", 400, "command-not-allowed", false, "CLIENT_ERROR", "command not allowed at this door") \
     X(NOT_INTEGER, "ERR", 422, "not-a-number", false, "CLIENT_ERROR",                                            \
       "value is not an integer or out of range")                                                                 \
+    X(DIMENSION, "ERR", 422, "vector-dimension", false, "CLIENT_ERROR", "Vector dimension mismatch")             \
     X(NOT_FLOAT, "ERR", 422, "not-a-number", false, "CLIENT_ERROR", "value is not a valid float")                \
     X(OVERFLOW, "ERR", 409, "overflow", false, "CLIENT_ERROR", "increment or decrement would overflow")          \
     X(OUT_OF_BOUNDS, "ERR", 409, "out-of-bounds", false, "CLIENT_ERROR", "value is out of range")                \

@@ -142,6 +142,19 @@ void exec_changed(struct exec *x, unsigned k, enum event_class cls, const char *
     exec_event(x, k, cls, event);
 }
 
+/* ---- without the locks ----------------------------------------------------------------------- */
+
+void exec_outside(struct exec *x, exec_outside_fn *work, void *ctx)
+{
+    if (x->may_step_out) {
+        x->outside = work;
+        x->outside_ctx = ctx;
+    } else if (work(x, ctx)) {
+        x->resumed = ctx;
+        x->cmd->row->handler(x);
+    }
+}
+
 /* ---- arguments ------------------------------------------------------------------------------- */
 
 bool exec_is(const struct exec *x, int i, const char *word)

@@ -40,6 +40,9 @@ enum event_class {
 
 #define EXEC_INLINE_KEYS 8
 
+/* What runs without the command's locks: see exec_outside. */
+typedef bool exec_outside_fn(struct exec *x, void *ctx);
+
 struct exec {
     struct engine *engine;
     struct keyspace *ks;
@@ -57,6 +60,11 @@ struct exec {
     bool blocked;          /* it does: there is no reply */
     bool gated;            /* the gate is closed: no shard needs a lock */
     uint64_t log_position; /* in the log of writes after the command; 0: it wrote nothing */
+    bool may_step_out;     /* exec_outside lets go of the locks */
+    exec_outside_fn *outside;
+    void *outside_ctx;
+    bool stepped_out;      /* its work runs, or ran, without the locks */
+    void *resumed;         /* the ctx of exec_outside, in the handler's second run; else NULL */
     struct waiter *waiter; /* a blocked command that is tried again, else NULL */
     struct keyref inline_keys[EXEC_INLINE_KEYS];
 };
@@ -137,6 +145,14 @@ void exec_block_arg(struct exec *x, int i, struct bytes value);
  * least 1 ms. */
 bool exec_timeout_seconds(struct exec *x, int i, uint64_t *timeout_ms);
 bool exec_timeout_ms(struct exec *x, int i, uint64_t *timeout_ms);
+
+/* ---- without the locks ----------------------------------------------------------------------- */
+
+/* For long work on something that the handler has pinned: the handler returns right after this call, the locks are let
+ * go, and `work` runs. Where it returns false it has replied. Where it returns true the locks are taken again and
+ * the handler is called a second time, with x->resumed = ctx; by then keys may have changed in any way. Where locks cannot
+ * be let go (in a transaction) all of it happens within this call; x->stepped_out tells work which it is. */
+void exec_outside(struct exec *x, exec_outside_fn *work, void *ctx);
 
 /* ---- arguments ------------------------------------------------------------------------------- */
 

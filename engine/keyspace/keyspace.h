@@ -100,6 +100,8 @@ void keyspace_swap_gated(struct keyspace *ks, unsigned a, unsigned b);
  * taken. Returns the number of keys and fields removed. Called by the engine's timer thread. */
 size_t keyspace_expire_cycle(struct keyspace *ks, uint64_t slice_us);
 
+/* Has an object freed that is under no key any more: by keyspace_reclaim. Any thread of the engine. */
+void keyspace_discard(enum value_type type, void *object);
 /* Frees what this thread's commands unlinked; call without locks. Cheap where there is nothing. */
 void keyspace_reclaim(struct keyspace *ks);
 

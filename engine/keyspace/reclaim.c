@@ -36,6 +36,11 @@ void garbage_add(struct entry *e)
     *garbage_at(garbage.n++) = e;
 }
 
+void keyspace_discard(enum value_type type, void *object)
+{
+    garbage_add(entry_new_object(BYTES(""), type, object, 0));
+}
+
 struct job {
     struct job *next;
     struct slice *slice;
