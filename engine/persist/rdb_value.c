@@ -25,6 +25,8 @@ enum rdb_type rdb_type_of(const struct entry *e)
         return rdb_type_of_hash(entry_object(e));
     case TYPE_STREAM:
         return RDB_STREAM_2;
+    case TYPE_VECTORSET:
+        return RDB_MODULE;
     default:
         return RDB_STRING;
     }
@@ -64,6 +66,9 @@ void rdb_write_value(struct rdb_writer *w, const struct entry *e, uint64_t now_m
         return;
     case TYPE_STREAM:
         rdb_write_stream(w, entry_object(e));
+        return;
+    case TYPE_VECTORSET:
+        rdb_write_vectorset(w, entry_object(e));
         return;
     default:
         write_text(w, e);
@@ -106,6 +111,8 @@ static enum value_type value_type_of(unsigned rdb_type)
     case RDB_STREAM_2:
     case RDB_STREAM_3:
         return TYPE_STREAM;
+    case RDB_MODULE:
+        return TYPE_VECTORSET;
     default:
         return TYPE_COUNT;
     }
@@ -144,6 +151,9 @@ bool rdb_read_value(struct rdb_reader *r, unsigned rdb_type, const struct rdb_se
         break;
     case TYPE_STREAM:
         v->object = rdb_read_stream(r, rdb_type);
+        break;
+    case TYPE_VECTORSET:
+        v->object = rdb_read_vectorset(r);
         break;
     default:
         break;

@@ -80,4 +80,9 @@ void rdb_write_stream(struct rdb_writer *w, const struct stream *s);
 /* It may be empty. */
 struct stream *rdb_read_stream(struct rdb_reader *r, unsigned rdb_type);
 
+struct vectorset;
+void rdb_write_vectorset(struct rdb_writer *w, const struct vectorset *v);
+/* r has not moved where the value is of another module. */
+struct vectorset *rdb_read_vectorset(struct rdb_reader *r);
+
 #endif

@@ -144,6 +144,8 @@ static bool load_module_value(struct loading *in)
     char name[10], what[64];
     if (in->f.type != RDB_MODULE || !rdb_module_name(&in->f.r, name))
         return fail_at_key(in, "a module's value", in->f.type);
+    if (strcmp(name, "vectorset") == 0)
+        return fail_at_key(in, "a bad value", in->f.type);
     snprintf(what, sizeof what, "a value of module type %s, which is not known here,", name);
     return fail_at_key(in, what, in->f.type);
 }

@@ -65,7 +65,8 @@ static struct vector_element *element_new(struct bytes name, struct bytes attrib
     struct vector_element *e = mem_alloc(sizeof *e + name.n + attributes.n);
     e->name_n = (uint32_t)name.n;
     e->attributes_n = (uint32_t)attributes.n;
-    memcpy(e->data, name.p, name.n);
+    if (name.n)
+        memcpy(e->data, name.p, name.n);
     if (attributes.n)
         memcpy(e->data + name.n, attributes.p, attributes.n);
     return e;
