@@ -7,6 +7,7 @@
 #include "types/list.h"
 #include "types/registry.h"
 #include "types/stream_group.h"
+#include "types/vectorset.h"
 
 #define NOW_MS 1000000u
 
@@ -28,6 +29,9 @@ static void check(const struct rdb_value *v)
         break;
     case TYPE_STREAM:
         stream_check(v->object);
+        break;
+    case TYPE_VECTORSET:
+        vectorset_check(v->object);
         break;
     default:
         break;
