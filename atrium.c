@@ -147,6 +147,7 @@ static int run(struct config *config)
     sigaddset(&signals, SIGINT);
     pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before any thread: all inherit it */
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a limit of file sizes is a write that fails */
     start_raise_limits(config);
     buf_init(&error);
     struct engine *e = engine_open(config);

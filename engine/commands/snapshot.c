@@ -10,7 +10,7 @@
 #include "internal.h"
 #include "persist/snapshot.h"
 
-/* After a save point's save has failed, the next try comes so much later at the earliest. */
+/* After a save has failed, the next try comes so much later. */
 #define RETRY_S 5
 
 static int64_t now_s(void)
@@ -164,6 +164,17 @@ static void cmd_bgsave(struct exec *x)
 
 /* ---- by the timer ----------------------------------------------------------------------------- */
 
+/* What a child that was killed has left. */
+static void remove_temporary(struct engine *e, pid_t pid)
+{
+    struct buf path;
+    buf_init(&path);
+    config_string(e->config, CONFIG_DBFILENAME, &path);
+    snapshot_temporary_name(&path, pid);
+    unlink(path.p);
+    buf_release(&path);
+}
+
 static void reap(struct engine *e)
 {
     struct snapshot_state *st = &e->snapshot;
@@ -177,6 +188,7 @@ static void reap(struct engine *e)
         log_notice("saved in the background, in %llu ms", (unsigned long long)took_ms);
     } else {
         atomic_store(&st->failed, true);
+        remove_temporary(e, atomic_load(&e->child.pid));
         log_warning("saving in the background failed");
     }
     child_done(&e->child);
@@ -187,16 +199,17 @@ static uint64_t unsaved_changes(struct engine *e)
     return engine_changes(e) - atomic_load(&e->snapshot.saved_changes);
 }
 
-/* Is a save point reached? */
+/* Is a save point reached, or has the last try failed a while ago? */
 static bool point_reached(struct engine *e)
 {
     struct snapshot_state *st = &e->snapshot;
     struct save_point p;
     struct buf text;
     bool reached = false;
-    if (config_is_empty(e->config, CONFIG_SAVE) ||
-        (atomic_load(&st->failed) && now_s() - atomic_load(&st->tried_at_s) <= RETRY_S))
+    if (config_is_empty(e->config, CONFIG_SAVE))
         return false;
+    if (atomic_load(&st->failed)) /* writes may be refused until one succeeds */
+        return now_s() - atomic_load(&st->tried_at_s) > RETRY_S;
     int64_t age_s = now_s() - atomic_load(&st->saved_at_s);
     uint64_t changes = unsaved_changes(e);
     buf_init(&text);
@@ -213,7 +226,8 @@ void snapshot_turn(struct engine *e)
 {
     struct gate *g = keyspace_gate(e->ks);
     reap(e);
-    if (loading_runs(&e->loading) || atomic_load(&e->child.pid) || !(atomic_load(&e->snapshot.scheduled) || point_reached(e)))
+    if (loading_runs(&e->loading) || atomic_load(&e->child.pid) ||
+        !(atomic_load(&e->snapshot.scheduled) || point_reached(e)))
         return;
     gate_close(g);
     if (atomic_load(&e->child.pid) == 0)
@@ -223,17 +237,11 @@ void snapshot_turn(struct engine *e)
 
 void snapshot_stop(struct engine *e)
 {
-    struct buf path;
     if (!child_runs(&e->child, CHILD_SNAPSHOT))
         return;
     pid_t pid = child_kill(&e->child);
-    if (pid == 0)
-        return;
-    buf_init(&path);
-    config_string(e->config, CONFIG_DBFILENAME, &path);
-    snapshot_temporary_name(&path, pid);
-    unlink(path.p);
-    buf_release(&path);
+    if (pid)
+        remove_temporary(e, pid);
 }
 
 /* ---- what others ask -------------------------------------------------------------------------- */
@@ -293,8 +301,8 @@ static bool load_snapshot(struct engine *e, struct buf *error)
     uint64_t began_us = clock_mono_us();
     settings.string_max = SIZE_MAX;
     settings.unsummed = !config_int(e->config, CONFIG_RDBCHECKSUM);
-    enum snapshot_result result =
-        snapshot_load(e->ks, file_name(e, &path), &settings, progress, error);
+    snapshot_remove_strays(file_name(e, &path));
+    enum snapshot_result result = snapshot_load(e->ks, path.p, &settings, progress, error);
     if (result == SNAPSHOT_LOADED)
         log_notice("loaded %llu keys from %s in %.3f seconds",
                    (unsigned long long)atomic_load(&progress->keys), path.p,

@@ -37,6 +37,9 @@ bool snapshot_write(struct keyspace *ks, const char *path, const struct snapshot
 /* Makes of `path` the name, ended by NUL, under which process `pid` writes it. */
 void snapshot_temporary_name(struct buf *path, long pid);
 
+/* Removes what processes that are no more have left under such names. */
+void snapshot_remove_strays(const char *path);
+
 enum snapshot_result { SNAPSHOT_LOADED, SNAPSHOT_MISSING, SNAPSHOT_BAD, SNAPSHOT_STOPPED };
 
 /* How far a load is; others may look on, and stop it. */

@@ -1,10 +1,13 @@
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "persist/crc64.h"
 #include "persist/snapshot.h"
 
@@ -168,6 +171,34 @@ void snapshot_temporary_name(struct buf *path, long pid)
 {
     buf_printf(path, ".%ld.temp", pid);
     buf_add_char(path, '\0');
+}
+
+/* The process of "NAME.PID.temp", 0: it is no such name. */
+static long stray_of(const char *entry, const char *name)
+{
+    size_t n = strlen(name);
+    char *end;
+    if (strncmp(entry, name, n) != 0 || entry[n] != '.')
+        return 0;
+    long pid = strtol(entry + n + 1, &end, 10);
+    return pid > 0 && strcmp(end, ".temp") == 0 ? pid : 0;
+}
+
+void snapshot_remove_strays(const char *path)
+{
+    char *copy = strdup(path), *again = strdup(path);
+    const char *name = again ? basename(again) : NULL;
+    DIR *d = copy && name ? opendir(dirname(copy)) : NULL;
+    for (const struct dirent *e = d ? readdir(d) : NULL; e; e = readdir(d)) {
+        long pid = stray_of(e->d_name, name);
+        bool dead = pid && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+        if (dead && unlinkat(dirfd(d), e->d_name, 0) == 0)
+            log_notice("removed %s, which a save that was cut short had left", e->d_name);
+    }
+    if (d)
+        closedir(d);
+    free(copy);
+    free(again);
 }
 
 bool snapshot_write(struct keyspace *ks, const char *path, const struct snapshot_info *info,

@@ -1,10 +1,11 @@
 #!/usr/bin/python3
-"""Connections that misbehave, at all doors: every test_*.py of this folder. The last line counts.
+"""Connections and disks that misbehave: every test_*.py of this folder. The last line counts.
 
     run.py [MODULE[.Class[.test]] ...]
 
 test_input.py: bytes that are no request. test_leaving.py: peers that go away in the middle of everything. test_slow.py:
-peers that do not read, or send a byte at a time. After each fault all doors answer, and connections, file descriptors
+peers that do not read, or send a byte at a time. test_snapshots.py: no room, no folder, a save that is cut short; and
+how long others wait meanwhile. After each fault of a connection all doors answer, and connections, file descriptors
 and memory are what they were (faults.py)."""
 
 import os
