@@ -5,7 +5,9 @@
 
 test_input.py: bytes that are no request. test_leaving.py: peers that go away in the middle of everything. test_slow.py:
 peers that do not read, or send a byte at a time. test_snapshots.py: no room, no folder, a save that is cut short; and
-how long others wait meanwhile. After each fault of a connection all doors answer, and connections, file descriptors
+how long others wait meanwhile. test_log_crash.py: SIGKILL and power cuts under load with a log of writes.
+test_log_disk.py: a disk that is full or fails (bad_disk.c). After each fault of a connection all doors answer, and
+connections, file descriptors
 and memory are what they were (faults.py)."""
 
 import os
