@@ -49,7 +49,7 @@ WIDE static float dot_f32_1(const float *q, const float *a, size_t dim)
         t = _mm512_fmadd_ps(_mm512_loadu_ps(q + i + 16), _mm512_loadu_ps(a + i + 16), t);
     }
     for (; i < dim; i += 16) {
-        __mmask16 m = dim - i >= 16 ? (__mmask16)0xFFFF : (__mmask16)((1u << (dim - i)) - 1);
+        __mmask16 m = (__mmask16)(dim - i >= 16 ? 0xFFFFu : (1u << (dim - i)) - 1);
         s = f32_step(s, _mm512_maskz_loadu_ps(m, q + i), a + i, m);
     }
     return _mm512_reduce_add_ps(_mm512_add_ps(s, t));
