@@ -11,6 +11,7 @@
 #include "http/cors.h"
 #include "http/feed.h"
 #include "http/gzip.h"
+#include "http/head.h"
 #include "http/metrics.h"
 #include "http/problem.h"
 #include "http/replay.h"
@@ -19,7 +20,7 @@
 
 /* What libmicrohttpd holds of a connection, heads with the room that it needs to cut them up. It
  * clears all of it for each request, so less is faster. What does not fit at all it refuses by
- * itself, with a page of its own; the acceptor does so before for first heads, check_size for the
+ * itself, with a page of its own; the acceptor does so before for first heads, head_check for the
  * others up to here. */
 #define CONNECTION_MEMORY_BYTES 20480u
 
@@ -118,52 +119,6 @@ static bool check_encoding(struct request *r)
     return false;
 }
 
-static enum MHD_Result add_size(void *context, enum MHD_ValueKind kind, const char *name,
-                                size_t name_n, const char *value, size_t value_n)
-{
-    (void)kind;
-    (void)name;
-    (void)value;
-    *(size_t *)context += name_n + value_n + 4; /* ": " and the line's end */
-    return MHD_YES;
-}
-
-static enum MHD_Result count_framing(void *context, enum MHD_ValueKind kind, const char *name,
-                                     size_t name_n, const char *value, size_t value_n)
-{
-    unsigned *n = context;
-    struct bytes header = bytes_of(name, name_n);
-    (void)kind;
-    n[0] += bytes_is(header, MHD_HTTP_HEADER_CONTENT_LENGTH);
-    if (bytes_is(header, MHD_HTTP_HEADER_TRANSFER_ENCODING))
-        n[bytes_is(bytes_of(value, value_n), "chunked") ? 1 : 2]++;
-    return MHD_YES;
-}
-
-/* Where two sides may see two ends of one body, requests are smuggled: such a head is refused, and
- * the connection with it (RFC 9112, 6.3). */
-static bool check_framing(struct request *r)
-{
-    unsigned n[3] = {0}; /* Content-Length, chunked, another transfer coding */
-    MHD_get_connection_values_n(r->connection, MHD_HEADER_KIND, count_framing, n);
-    if (n[0] + n[1] <= 1 && n[2] == 0)
-        return true;
-    problem(r, "bad-request", "a body has one Content-Length, or Transfer-Encoding: chunked");
-    return false;
-}
-
-static bool check_size(struct request *r)
-{
-    size_t n = r->raw_target.n;
-    MHD_get_connection_values_n(r->connection, MHD_HEADER_KIND, add_size, &n);
-    if (n <= WORKER_HEAD_MAX)
-        return true;
-    bool target = r->raw_target.n > WORKER_HEAD_MAX;
-    problem(r, target ? "uri-too-long" : "headers-too-large",
-            "a request's line and headers have at most %d bytes", WORKER_HEAD_MAX);
-    return false;
-}
-
 /* The forms of data that an answer can be asked for: each has one other form. */
 static bool check_form(struct request *r)
 {
@@ -180,7 +135,7 @@ static bool check_form(struct request *r)
 /* Everything that the head alone decides; false: answered. */
 static bool check_head(struct request *r)
 {
-    if (!check_target(r) || !check_size(r) || cors_preflight(r) || !router_find(r))
+    if (cors_preflight(r) || !router_find(r))
         return false;
     if (r->route->flags & ROUTE_OPEN)
         return true;
@@ -338,17 +293,17 @@ static enum MHD_Result go_on(struct request *r)
 /* The head is there. What it alone decides is decided now; the handler runs at the last call. Where
  * a body is on its way that cannot be used the answer goes out early, and libmicrohttpd closes the
  * connection after it. (It does so after every answer that is queued at this call.) */
-static enum MHD_Result begin(struct request *r, const char *method)
+static enum MHD_Result begin(struct request *r, const char *method, const char *version)
 {
     r->begun = true;
     r->method = method_of(method);
     r->is_options = strcmp(method, "OPTIONS") == 0;
     choose_id(r);
     cors_enter(r);
-    bool body = has_body(r);
-    if (body && !check_framing(r))
+    bool body = has_body(r), target = check_target(r); /* first: each problem tells the path */
+    if (!head_check(r, version))
         return send_answer(r);
-    bool good = check_head(r);
+    bool good = target && check_head(r);
     if (!body || (good && !r->body_too_large))
         return MHD_YES;
     if (good)
@@ -363,10 +318,9 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     (void)context;
     (void)connection;
     (void)url;
-    (void)version;
     struct request *r = *state;
     if (!r->begun)
-        return begin(r, method);
+        return begin(r, method, version);
     if (r->parked)
         return send_durable(r);
     if (r->then)

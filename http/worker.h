@@ -9,9 +9,6 @@
 #include "http/durable.h"
 #include "http/request.h"
 
-/* A request's target and headers together; longer ones are answered 414 or 431. */
-#define WORKER_HEAD_MAX 12288
-
 struct MHD_Daemon;
 struct metrics;
 struct metrics_table;
