@@ -84,7 +84,27 @@ static const struct figure {
     {"blocked_clients", "atrium_blocked_clients", "", "gauge", "Commands that wait for a key."},
     {"rdb_changes_since_last_save", "atrium_changes_since_save", "", "gauge",
      "Changes of keys since the last snapshot."},
+    {"rdb_last_save_time", "atrium_last_save_timestamp_seconds", "", "gauge",
+     "When the last snapshot was taken, or the program started."},
+    {"rdb_saves", "atrium_saves_total", "", "counter", "Snapshots that succeeded."},
+    {"rdb_bgsave_in_progress", "atrium_save_running", "", "gauge", "1: a snapshot is written."},
+    {"rdb_last_bgsave_time_sec", "atrium_last_save_duration_seconds", "", "gauge",
+     "What the last snapshot in the background took; -1: there was none."},
+    {"latest_fork_usec", "atrium_last_fork_seconds", "", "gauge", "What the last fork took."},
+    {"loading", "atrium_loading", "", "gauge", "1: the data is being loaded."},
+    {"aof_current_size", "atrium_log_bytes", "", "gauge", "Bytes of the log of writes."},
+    {"aof_rewrites", "atrium_log_rewrites_total", "", "counter", "Rewrites of the log."},
+    {"aof_last_rewrite_time_sec", "atrium_last_log_rewrite_duration_seconds", "", "gauge",
+     "What the last rewrite took; -1: there was none."},
+    {"aof_fsyncs", "atrium_log_fsyncs_total", "", "counter", "Times that the log was synced."},
+    {"aof_fsync_usec", "atrium_log_fsync_seconds_total", "", "counter", "What that took."},
 };
+
+/* Figures in microseconds are told in seconds. */
+static const char *scale_of(const struct figure *f)
+{
+    return strstr(f->info, "_usec") ? "e-6" : "";
+}
 
 static void put_figure(struct buf *out, const struct figure *f, struct bytes info)
 {
@@ -94,7 +114,7 @@ static void put_figure(struct buf *out, const struct figure *f, struct bytes inf
             continue;
         if (f->help)
             head(out, f->metric, f->type, f->help);
-        buf_printf(out, "%s%s %.*s\n", f->metric, f->labels, (int)value.n, value.p);
+        buf_printf(out, "%s%s %.*s%s\n", f->metric, f->labels, (int)value.n, value.p, scale_of(f));
         return;
     }
 }

@@ -185,7 +185,7 @@ static bool read_text(struct resp_client *c, size_t n, struct bytes *text)
 
 bool resp_read(struct resp_client *c, struct resp_item *item)
 {
-    struct bytes line;
+    struct bytes line = {0};
     if (c->failed || !read_line(c, &line))
         return false;
     char kind = line.n ? line.p[0] : '\0';
