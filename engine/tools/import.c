@@ -38,7 +38,7 @@ static bool target_failed(struct import *im)
     return false;
 }
 
-bool import_select(struct import *im, struct resp_client *c, int64_t db)
+static bool select_db(struct import *im, struct resp_client *c, int64_t db)
 {
     char digits[NUM_INT_MAX];
     struct bytes argv[2] = {BYTES("SELECT"), bytes_of(digits, num_format_int(digits, db))};
@@ -51,6 +51,19 @@ bool import_select(struct import *im, struct resp_client *c, int64_t db)
     if (item.kind == RESP_ERROR)
         buf_printf(&im->error, "%s: SELECT: %.*s", c->place, (int)item.text.n, item.text.p);
     return item.kind != RESP_ERROR;
+}
+
+bool import_select_source(struct import *im, int64_t db)
+{
+    return select_db(im, &im->source, db);
+}
+
+bool import_select_target(struct import *im, int64_t db)
+{
+    if (!im->out)
+        return select_db(im, &im->target, im->to.db >= 0 ? im->to.db : db);
+    rdb_sink_select(&im->sink, db);
+    return true;
 }
 
 /* Valkey 9's hashes with deadlines, which nobody else knows, as Redis has them. */
@@ -87,26 +100,47 @@ static bool fit(struct bytes payload, struct buf *out)
     return true;
 }
 
-bool import_send(struct import *im, struct bytes key, uint64_t ttl_ms, bool absolute,
-                 struct bytes payload)
+static bool put(struct import *im, struct bytes key, uint64_t ttl_ms, bool absolute,
+                struct bytes payload)
+{
+    uint64_t from_ms = absolute || !ttl_ms ? 0 : clock_wall_ms();
+    rdb_sink_put(&im->sink, key, from_ms + ttl_ms, payload);
+    im->sent.copied++;
+    if (im->sink.failed)
+        buf_printf(&im->error, "%s: %s", im->out, strerror(im->sink.failed));
+    return im->sink.failed == 0;
+}
+
+static bool restore(struct import *im, struct bytes key, uint64_t ttl_ms, bool absolute,
+                    struct bytes payload)
 {
     char digits[NUM_INT_MAX];
-    struct buf fitted;
     struct bytes argv[6] = {BYTES("RESTORE"), key,
                             bytes_of(digits, num_format_uint(digits, ttl_ms))};
     int argc = 4;
-    buf_init(&fitted);
-    argv[3] = fit(payload, &fitted) ? buf_bytes(&fitted) : payload;
+    argv[3] = payload;
     if (absolute)
         argv[argc++] = BYTES("ABSTTL");
     if (im->replace)
         argv[argc++] = BYTES("REPLACE");
     resp_command(&im->target, argv, argc);
-    buf_release(&fitted);
     check_show(&im->key_names, key);
     buf_add_char(&im->key_names, '\n');
     im->pending++;
     return im->target.out.n < SEND_BYTES || resp_flush(&im->target) || target_failed(im);
+}
+
+bool import_send(struct import *im, struct bytes key, uint64_t ttl_ms, bool absolute,
+                 struct bytes payload)
+{
+    struct buf fitted;
+    buf_init(&fitted);
+    if (fit(payload, &fitted))
+        payload = buf_bytes(&fitted);
+    bool ok = im->out ? put(im, key, ttl_ms, absolute, payload)
+                      : restore(im, key, ttl_ms, absolute, payload);
+    buf_release(&fitted);
+    return ok;
 }
 
 /* Errors that another key would meet too. */
@@ -152,7 +186,7 @@ bool import_settle(struct import *im)
 {
     struct resp_item item;
     const char *name = im->key_names.p;
-    if (!resp_flush(&im->target))
+    if (!im->out && !resp_flush(&im->target))
         return target_failed(im);
     for (; im->pending; im->pending--) {
         if (!resp_read(&im->target, &item))
@@ -166,7 +200,7 @@ bool import_settle(struct import *im)
     im->at = im->sent;
     progress_tell(&im->progress, done(&im->at), im->total);
     uint64_t now_us = clock_mono_us();
-    if (now_us - im->saved_us > SAVE_EVERY_US) {
+    if (!im->out && now_us - im->saved_us > SAVE_EVERY_US) {
         im->saved_us = now_us;
         import_state_write(im);
     }
@@ -191,9 +225,11 @@ static void print_end(const struct import *im)
 
 static int stop_early(struct import *im)
 {
-    int failed = import_state_write(im);
     fprintf(stderr, "atrium import: %.*s%s\n", (int)im->error.n, im->error.p,
             im->error.n ? "" : "interrupted");
+    if (im->out)
+        return TOOL_NOT_WELL;
+    int failed = import_state_write(im);
     if (failed)
         fprintf(stderr, "%s: %s: another run begins anew\n", im->state, strerror(failed));
     else
@@ -209,22 +245,46 @@ static bool open_client(struct resp_client *c, const struct redis_url *u)
     return false;
 }
 
+/* The clients, or the file. */
+static bool open_ends(struct import *im)
+{
+    if (!im->rdb && !open_client(&im->source, &im->from))
+        return false;
+    if (!im->out)
+        return open_client(&im->target, &im->to);
+    int failed = rdb_sink_open(&im->sink, im->out);
+    if (failed)
+        fprintf(stderr, "atrium import: %s: %s\n", im->out, strerror(failed));
+    return failed == 0;
+}
+
+static bool close_file(struct import *im, bool ok)
+{
+    int failed = rdb_sink_close(&im->sink, ok);
+    if (failed)
+        buf_printf(&im->error, "%s: %s", im->out, strerror(failed));
+    return ok && failed == 0;
+}
+
 static int run(struct import *im)
 {
-    if (import_state_read(im))
+    if (!im->out && import_state_read(im))
         fprintf(stderr, "going on where an earlier run ended (%s): %" PRIu64 " keys are done\n",
                 im->state, done(&im->at));
     im->sent = im->at;
-    if (!open_client(&im->target, &im->to) || (!im->rdb && !open_client(&im->source, &im->from)))
+    if (!open_ends(im))
         return TOOL_NOT_BEGUN;
     im->saved_us = clock_mono_us();
     progress_begin(&im->progress, done(&im->at));
     bool ok = im->rdb ? import_file(im) : import_server(im);
     progress_end(&im->progress, done(&im->at), im->total);
+    if (im->out)
+        ok = close_file(im, ok);
     print_end(im);
     if (!ok)
         return stop_early(im);
-    import_state_remove(im);
+    if (!im->out)
+        import_state_remove(im);
     return im->at.failed ? TOOL_NOT_WELL : TOOL_WELL;
 }
 
@@ -235,6 +295,7 @@ static const char usage[] =
     "       atrium import --rdb FILE [OPTION ...]\n\n"
     "Copies the keys of a running Redis or Valkey, or of an RDB file, to a running server.\n\n"
     "  --to URL         the server; redis://127.0.0.1:6379 where it is not said\n"
+    "  --out FILE       instead of a server, an RDB file for one that is to be started\n"
     "  --match PATTERN  only keys that match the glob\n"
     "  --replace        overwrite keys that are there already\n"
     "  --state FILE     where to note how far it is, so that the same command goes on after an\n"
@@ -261,6 +322,7 @@ static const char *read_words(struct import *im, int argc, char **argv)
                              : strcmp(argv[i], "--match") == 0 ? &im->match
                              : strcmp(argv[i], "--rdb") == 0   ? &im->rdb
                              : strcmp(argv[i], "--state") == 0 ? &im->state
+                             : strcmp(argv[i], "--out") == 0   ? &im->out
                                                                : NULL;
         if (value && i + 1 == argc)
             return "a value is missing for the last option";

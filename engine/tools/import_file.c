@@ -100,10 +100,10 @@ static bool matches(const struct import *im, const struct rdb_file *f)
 
 static bool next_key(struct import *im, struct rdb_file *f, const struct rdb_settings *settings)
 {
-    int64_t db = im->to.db >= 0 ? im->to.db : (int)f->db;
+    int64_t db = f->db;
     bool wanted = im->sent.cursor >= im->at.cursor && matches(im, f);
     if (wanted && im->sent.db != db) {
-        if (!import_settle(im) || !import_select(im, &im->target, db))
+        if (!import_settle(im) || !import_select_target(im, db))
             return false;
         im->sent.db = db;
     }

@@ -154,8 +154,7 @@ static bool copy_batch(struct import *im, const struct names *names)
 static bool copy_database(struct import *im, int64_t db)
 {
     struct names names = {.n = 0};
-    bool ok = import_select(im, &im->source, db) &&
-              import_select(im, &im->target, im->to.db >= 0 ? im->to.db : db);
+    bool ok = import_select_source(im, db) && import_select_target(im, db);
     uint64_t cursor = im->at.db == db ? im->at.cursor : 0;
     im->sent.db = db;
     do {

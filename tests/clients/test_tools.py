@@ -211,6 +211,27 @@ class Import(Folder):
         self.assertEqual(status, 1)
         self.assertRegex(text, "d.rdb: .* at byte")
 
+    def test_to_a_file(self):
+        """For a program that is not started yet."""
+        test_snapshot.Snapshot().fill(self.source)
+        before = self.contents(self.reference.port)
+        path = os.path.join(self.folder, "dump.rdb")
+        status, text = tool("import", self.source_url, "--out", path, folder=self.folder)
+        self.assertEqual((status, text.splitlines()[-1]), (0, "%d keys copied" % len(before)), text)
+        self.assertEqual(os.listdir(self.folder), ["dump.rdb"])
+        status, text = tool("check", path)
+        self.assertEqual(status, 0, text)
+        with test_snapshot.atrium(self.folder) as client:
+            port = client.connection_pool.connection_kwargs["port"]
+            self.assertEqual(self.contents(port), before)
+            self.assertAlmostEqual(client.pttl("volatile"), self.source.pttl("volatile"), delta=1000)
+        some = os.path.join(self.folder, "some.rdb")
+        self.assertEqual(tool("import", "--rdb", path, "--out", some, "--match", "hash:*")[0], 0)
+        self.assertIn("db 0: 4 keys", tool("check", some)[1])
+        status, text = tool("import", self.source_url, "--out", os.path.join(self.folder, "no", "a.rdb"))
+        self.assertEqual(status, 2)
+        self.assertIn("No such file", text)
+
     def test_credentials(self):
         self.source.set("a", 1)
         self.source.config_set("requirepass", "p@ss:w/rd")
