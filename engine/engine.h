@@ -64,7 +64,7 @@ uint64_t engine_wait_deadline_ms(const struct session *s);
 
 /* ---- replies that wait for the disk --------------------------------------------------------------
  * With appendfsync always an answer leaves only after what its session wrote is on disk. A door that can, goes on with
- * others meanwhile: it asks engine_synced, and where that is false sets `waiting` of its listener and asks again; then
+ * others meanwhile: it asks engine_synced, and where that is false calls engine_log_await and asks again; then
  * `wake` is called, by the log's thread, once more is synced or the log begins to fail. */
 
 /* May the session's answers leave? */
@@ -84,6 +84,8 @@ struct log_listener {
     struct log_listener *next; /* the engine's */
 };
 void engine_log_listen(struct engine *e, struct log_listener *l);
+/* Somebody waits: sets `waiting`, and sees to it that what has been written so far is synced. */
+void engine_log_await(struct engine *e, struct log_listener *l);
 void engine_log_unlisten(struct engine *e, struct log_listener *l);
 
 /* Between these a thread may keep its pass through the gate and a shard's lock from one command to the next

@@ -24,7 +24,7 @@ static void resume_ready(struct durable *d)
         MHD_resume_connection(r->connection);
     }
     if (d->parked)
-        atomic_store(&d->listener.waiting, true);
+        engine_log_await(d->engine, &d->listener);
 }
 
 static void wake(void *ctx)
@@ -65,7 +65,7 @@ bool durable_park(struct durable *d, struct request *r)
         MHD_suspend_connection(r->connection);
         r->next_parked = d->parked;
         d->parked = r;
-        atomic_store(&d->listener.waiting, true);
+        engine_log_await(d->engine, &d->listener);
         resume_ready(d); /* what was synced since */
     }
     pthread_mutex_unlock(&d->lock);

@@ -95,7 +95,7 @@ static bool may_leave(struct ws_conn *c)
 {
     if (engine_synced(c->session))
         return true;
-    atomic_store(&c->ws->log.waiting, true);
+    engine_log_await(c->ws->engine, &c->ws->log);
     if (engine_synced(c->session))
         return true;
     if (!c->unsynced)

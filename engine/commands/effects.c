@@ -19,11 +19,20 @@ void effects_release(struct effects *f)
     buf_release(&f->transaction);
 }
 
+#define KEPT_BYTES 65536
+
+static void trim(struct buf *b)
+{
+    if (b->cap > KEPT_BYTES)
+        buf_release(b);
+}
+
 void effects_begin(struct engine_thread *th)
 {
     struct effects *f = &th->effects;
     buf_clear(&f->transaction);
     f->transaction_n = 0;
+    f->wrote = false;
     f->in_transaction = true;
 }
 
@@ -59,11 +68,15 @@ static uint64_t append_step(struct engine *e, unsigned first, unsigned last, str
 uint64_t effects_end(struct engine_thread *th)
 {
     struct effects *f = &th->effects;
+    uint64_t position = 0;
     f->in_transaction = false;
-    if (f->transaction_n == 0)
-        return 0;
-    return append_step(th->engine, f->first_db, f->last_db, buf_bytes(&f->transaction),
-                       f->transaction_n);
+    if (f->transaction_n)
+        position = append_step(th->engine, f->first_db, f->last_db, buf_bytes(&f->transaction),
+                               f->transaction_n);
+    else if (f->wrote)
+        position = aof_appended(th->engine->journal.aof);
+    trim(&f->transaction);
+    return position;
 }
 
 static void log_alone(struct engine *e, unsigned db, const struct bytes *argv, int argc)
@@ -482,8 +495,10 @@ void effects_run(struct exec *x)
     buf_clear(&f->records);
     f->n = 0;
     x->cmd->row->handler(x);
+    f->wrote |= (x->cmd->flags & CMD_WRITE) != 0;
     if (x->changes)
         x->log_position = log_command(x, f);
     else if (x->cmd->flags & CMD_WRITE) /* what it found may not be on disk yet */
         x->log_position = aof_appended(x->engine->journal.aof);
+    trim(&f->records);
 }

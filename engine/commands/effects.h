@@ -25,7 +25,7 @@ struct effects {
     struct buf transaction; /* of the transaction at hand */
     unsigned transaction_n;
     unsigned first_db, last_db;
-    bool in_transaction;
+    bool in_transaction, wrote; /* it has had a write, if one that changed nothing */
 };
 
 void effects_release(struct effects *f);

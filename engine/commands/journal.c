@@ -188,7 +188,7 @@ static bool write_base(struct engine *e, const char *name, bool in_child, struct
 static int adopt_base(struct journal *j)
 {
     struct manifest before = manifest_copy(&j->manifest);
-    manifest_set_base(&j->manifest, j->next_base.p);
+    manifest_set_base(&j->manifest, j->next_base.p, journal_is_on(j));
     int failed = manifest_save(&j->manifest, j->folder, j->prefix);
     if (failed) {
         manifest_release(&j->manifest);
@@ -196,6 +196,7 @@ static int adopt_base(struct journal *j)
         return failed;
     }
     manifest_release(&before);
+    j->unnamed = false;
     delete_history(j);
     measure(j);
     atomic_store(&j->rewritten_bytes, all_bytes(j));
@@ -221,8 +222,20 @@ static bool begin_first(struct engine *e, struct buf *error)
     if (fd < 0)
         return refuse(error, j->folder, errno);
     aof_rotate(j->aof, fd, 0);
+    atomic_store(&j->on, true);
     int failed = adopt_base(j);
     return !failed || refuse(error, j->folder, failed);
+}
+
+/* Bases that processes which are no more were writing. */
+static void remove_strays(struct engine *e)
+{
+    struct journal *j = &e->journal;
+    struct buf path;
+    buf_init(&path);
+    manifest_next_base(&j->manifest, j->prefix, as_rdb(e), &j->next_base);
+    snapshot_remove_strays(disk_path(&path, j->folder, j->next_base.p));
+    buf_release(&path);
 }
 
 static bool go_on(struct engine *e, struct buf *error)
@@ -235,6 +248,7 @@ static bool go_on(struct engine *e, struct buf *error)
         return refuse(error, j->folder, errno);
     aof_rotate(j->aof, fd, size);
     delete_history(j);
+    remove_strays(e);
     measure(j);
     atomic_store(&j->rewritten_bytes,
                  atomic_load(&j->base_bytes) + atomic_load(&j->older_bytes) + size);
@@ -320,14 +334,16 @@ static void child_main(struct engine *e, const char *name)
     _exit(ok ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
-/* Moves the log to the new file and forks, in one instant for everybody else. */
+/* Moves the log to the new file, where there is one, and forks, in one instant for everybody else. */
 static pid_t fork_at_rotation(struct engine *e, int fd)
 {
     struct journal *j = &e->journal;
     struct gate *g = keyspace_gate(e->ks);
     gate_close(g);
-    aof_rotate(j->aof, fd, 0);
-    atomic_store(&j->on, true);
+    if (fd >= 0) {
+        aof_rotate(j->aof, fd, 0);
+        atomic_store(&j->on, true);
+    }
     pid_t pid = child_fork(e, CHILD_LOG);
     if (pid == 0)
         child_main(e, j->next_base.p);
@@ -337,32 +353,56 @@ static pid_t fork_at_rotation(struct engine *e, int fd)
     return pid;
 }
 
-/* There is no child, and the log's last rotation is over. */
-static void begin_rewrite(struct engine *e)
+/* What an earlier time has left is known before it is replaced. */
+static bool know_files(struct journal *j, struct buf *error)
+{
+    int failed = make_folder(j);
+    if (failed)
+        return refuse(error, j->folder, failed);
+    return j->manifest.n > 0 ||
+           manifest_load(&j->manifest, j->folder, j->prefix, error) != MANIFEST_BAD;
+}
+
+/* The new incremental file, -1 where the log is and stays off. False with a line in `error`. */
+static bool prepare_rewrite(struct engine *e, bool wanted, int *fd, struct buf *error)
 {
     struct journal *j = &e->journal;
-    bool was_on = journal_is_on(j);
-    prepare(e);
-    atomic_store(&j->rewrite_asked, false);
-    atomic_store(&j->rewriting, true);
+    *fd = -1;
+    if (!know_files(j, error))
+        return false;
     manifest_next_base(&j->manifest, j->prefix, as_rdb(e), &j->next_base);
-    int failed = make_folder(j);
-    int fd = failed ? -1 : add_incr(j, was_on);
-    if (fd < 0) {
-        failed = failed ? failed : errno;
-        atomic_store(&j->files_failing, was_on ? 0 : failed);
-        rewrite_failed(j, strerror(failed));
-        return;
-    }
-    atomic_store(&j->files_failing, 0);
+    if (!wanted)
+        return true;
+    *fd = add_incr(j, journal_is_on(j) && !j->unnamed);
+    if (*fd >= 0 && !journal_is_on(j))
+        j->unnamed = true;
+    return *fd >= 0 || refuse(error, j->folder, errno);
+}
+
+/* There is no child, and the log's last rotation is over. */
+static void begin_rewrite(struct engine *e, bool wanted)
+{
+    struct journal *j = &e->journal;
+    struct buf error;
+    int fd;
+    buf_init(&error);
+    prepare(e);
+    atomic_store(&j->rewriting, true);
+    atomic_store(&j->rewrite_asked, false);
+    bool ready = prepare_rewrite(e, wanted, &fd, &error);
+    atomic_store(&j->files_failing, ready || !wanted || journal_is_on(j) ? 0 : EIO);
     j->rewrite_began_ms = clock_wall_ms();
-    pid_t pid = fork_at_rotation(e, fd);
+    pid_t pid = ready ? fork_at_rotation(e, fd) : -1;
+    if (ready && pid < 0)
+        refuse(&error, "fork", errno);
     measure(j);
+    buf_add_char(&error, '\0');
     if (pid < 0)
-        rewrite_failed(j, strerror(errno));
+        rewrite_failed(j, error.p);
     else
         log_notice("rewriting the log in the background, process %ld; the fork took %llu us",
                    (long)pid, (unsigned long long)atomic_load(&e->child.fork_us));
+    buf_release(&error);
 }
 
 static void end_rewrite(struct engine *e, bool ok)
@@ -415,9 +455,8 @@ static bool rewrite_due(struct engine *e, bool wanted)
 {
     struct journal *j = &e->journal;
     bool pause = clock_wall_ms() < j->rewrite_retry_ms;
-    bool begin = wanted && (!journal_is_on(j) || !manifest_base(&j->manifest));
-    return (atomic_load(&j->rewrite_asked) && wanted) ||
-           (!pause && (begin || (journal_is_on(j) && grown(e))));
+    bool begin = wanted && (!journal_is_on(j) || j->unnamed || !manifest_base(&j->manifest));
+    return atomic_load(&j->rewrite_asked) || (!pause && (begin || (journal_is_on(j) && grown(e))));
 }
 
 void journal_turn(struct engine *e)
@@ -434,12 +473,13 @@ void journal_turn(struct engine *e)
         switch_off(e);
     if (j->aof) {
         aof_set_policy(j->aof, (enum aof_policy)config_int(e->config, CONFIG_APPENDFSYNC));
+        aof_kick(j->aof); /* what nobody waits for */
         aof_hold_sync(j->aof, config_int(e->config, CONFIG_NO_APPENDFSYNC_ON_REWRITE) &&
                                   atomic_load(&e->child.pid) != 0);
     }
     if (atomic_load(&e->child.pid) == 0 && (!j->aof || !aof_rotating(j->aof)) &&
         rewrite_due(e, wanted))
-        begin_rewrite(e);
+        begin_rewrite(e, wanted);
 }
 
 bool journal_synced(struct engine *e, uint64_t position)

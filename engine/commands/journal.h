@@ -40,6 +40,7 @@ struct journal {
     struct manifest manifest;
     char *folder, *prefix; /* appenddirname and appendfilename; set at the first use */
     struct buf next_base;  /* the child's file */
+    bool unnamed;          /* no manifest on disk names the present file: a base must come first */
     uint64_t rewrite_began_ms, rewrite_retry_ms;
 };
 

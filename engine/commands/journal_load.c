@@ -33,6 +33,8 @@ struct replay {
     bool in_step, in_transaction;
     uint64_t time_ms; /* of a note */
     uint32_t flags;   /* of a note, for the key of the next command */
+    struct buf late;  /* struct late, key, ... */
+    unsigned db;      /* of the command at hand */
     uint64_t commands;
     struct buf *error;
 };
@@ -66,16 +68,53 @@ static void take_note(struct replay *p)
     p->in_step = true;
 }
 
-/* Within a transaction the key is not there yet; its SET is followed by another note, which is put behind EXEC. */
-static void set_flags(struct replay *p, struct bytes name)
+/* A key that a transaction is to give flags, when it is over. */
+struct late {
+    unsigned db;
+    uint32_t flags;
+    size_t key_len;
+};
+
+static void set_flags(struct replay *p, unsigned db, struct bytes name, uint32_t flags)
 {
     struct keyspace *ks = p->e->ks;
     struct keyref k = keyspace_ref(ks, name);
     pthread_mutex_lock(&k.shard->lock);
-    struct entry *e = keyspace_find_locked(ks, p->session->db, &k, 0);
+    struct entry *e = keyspace_find_locked(ks, db, &k, 0);
     if (e && e->type == TYPE_STRING)
-        keyspace_set_client_flags_locked(ks, p->session->db, &k, e, p->flags);
+        keyspace_set_client_flags_locked(ks, db, &k, e, flags);
     pthread_mutex_unlock(&k.shard->lock);
+}
+
+static void set_late_flags(struct replay *p)
+{
+    size_t at = 0;
+    while (at < p->late.n) {
+        struct late l;
+        memcpy(&l, p->late.p + at, sizeof l);
+        set_flags(p, l.db, bytes_of(p->late.p + at + sizeof l, l.key_len), l.flags);
+        at += sizeof l + l.key_len;
+    }
+    buf_clear(&p->late);
+}
+
+/* After a command. In a transaction it has not run yet, nor has a SELECT before it. */
+static void use_flags(struct replay *p)
+{
+    const struct bytes *argv = p->r.argv;
+    uint64_t db;
+    if (!p->in_transaction)
+        p->db = p->session->db;
+    else if (p->r.argc == 2 && bytes_is(argv[0], "SELECT") && num_parse_uint(argv[1], &db))
+        p->db = (unsigned)db % DB_COUNT;
+    if (p->flags && p->r.argc > 1 && p->in_transaction) {
+        struct late l = {p->db, p->flags, argv[1].n};
+        buf_add(&p->late, &l, sizeof l);
+        buf_add_bytes(&p->late, argv[1]);
+    } else if (p->flags && p->r.argc > 1) {
+        set_flags(p, p->db, argv[1], p->flags);
+    }
+    p->flags = 0;
 }
 
 /* ---- commands ---------------------------------------------------------------------------------- */
@@ -119,9 +158,9 @@ static bool run_command(struct replay *p)
     p->in_transaction = multi || (p->in_transaction && !exec);
     if (p->reply.base.erred)
         return failed_command(p);
-    if (p->flags && p->r.argc > 1)
-        set_flags(p, argv[1]);
-    p->flags = 0;
+    use_flags(p);
+    if (exec)
+        set_late_flags(p);
     p->in_step = p->in_transaction;
     if (!p->in_step)
         p->time_ms = 0;
@@ -188,6 +227,8 @@ static bool replay_file(struct replay *p, int fd, size_t n)
     madvise(map, n, MADV_SEQUENTIAL);
     aof_reader_init(&p->r, map, n);
     p->in_step = p->in_transaction = false;
+    p->db = 0;
+    buf_clear(&p->late);
     p->session = session_new(p->e, DOOR_RESP, NULL, NULL, NULL, "", "");
     p->session->authenticated = true;
     bool ok = replay_records(p);
@@ -290,6 +331,7 @@ bool journal_replay(struct engine *e, struct buf *error)
     }
     buf_release(&path);
     capture_release(&p.reply);
+    buf_release(&p.late);
     touch_all(e);
     atomic_store(&j->loading, false);
     if (ok)

@@ -39,6 +39,12 @@ void engine_log_listen(struct engine *e, struct log_listener *l)
     pthread_mutex_unlock(&e->log_listeners_lock);
 }
 
+void engine_log_await(struct engine *e, struct log_listener *l)
+{
+    if (!atomic_exchange(&l->waiting, true) && e->journal.aof)
+        aof_kick(e->journal.aof);
+}
+
 void engine_log_unlisten(struct engine *e, struct log_listener *l)
 {
     pthread_mutex_lock(&e->log_listeners_lock);

@@ -297,7 +297,7 @@ static bool may_leave(struct conn *c)
     struct loop *l = c->loop;
     if (c->unsynced || engine_synced(c->session))
         return !c->unsynced;
-    atomic_store(&l->log.waiting, true);
+    engine_log_await(l->engine, &l->log);
     if (engine_synced(c->session))
         return true;
     c->unsynced = true;

@@ -78,6 +78,13 @@ static void chunks_add(struct chunks *to, struct chunk *c)
     to->last = c;
 }
 
+/* The lock is held. */
+static void wake_writer(struct aof *a)
+{
+    a->idle = false;
+    pthread_cond_signal(&a->work);
+}
+
 /* ---- appending ------------------------------------------------------------------------------- */
 
 /* The lock is held; returns the new position. `before` is how much was pending. */
@@ -86,10 +93,9 @@ static uint64_t appended(struct aof *a, size_t before)
     uint64_t position =
         atomic_load_explicit(&a->appended, memory_order_relaxed) + (a->pending.n - before);
     atomic_store_explicit(&a->appended, position, memory_order_release);
-    if (a->idle) {
-        a->idle = false;
-        pthread_cond_signal(&a->work);
-    }
+    /* Where replies wait for the disk, whoever lets them wait kicks, once for all that it has appended by then. */
+    if (a->idle && atomic_load_explicit(&a->policy, memory_order_relaxed) != AOF_ALWAYS)
+        wake_writer(a);
     return position;
 }
 
@@ -130,6 +136,8 @@ static struct chunk *close_chunk(struct aof *a)
     c->then_fd = -1;
     a->pending = a->spare;
     buf_init(&a->spare);
+    if (a->pending.cap < c->records.n) /* so that it does not grow step by step */
+        buf_reserve(&a->pending, c->records.n < SPARE_MAX ? c->records.n : SPARE_MAX);
     chunks_add(&a->closed, c);
     return c;
 }
@@ -469,8 +477,8 @@ void aof_free(struct aof *a)
 
 void aof_set_policy(struct aof *a, enum aof_policy policy)
 {
-    atomic_store(&a->policy, policy);
-    aof_request_sync(a); /* what waits by the old policy does not wait on */
+    if (atomic_exchange(&a->policy, (int)policy) != (int)policy)
+        aof_request_sync(a); /* what waits by the old policy does not wait on */
 }
 
 void aof_hold_sync(struct aof *a, bool on)
@@ -493,12 +501,19 @@ int aof_failing(const struct aof *a)
     return atomic_load_explicit(&a->failing, memory_order_relaxed);
 }
 
+void aof_kick(struct aof *a)
+{
+    pthread_mutex_lock(&a->lock);
+    if (a->idle)
+        wake_writer(a);
+    pthread_mutex_unlock(&a->lock);
+}
+
 void aof_request_sync(struct aof *a)
 {
     pthread_mutex_lock(&a->lock);
     a->sync_asked = true;
-    a->idle = false;
-    pthread_cond_signal(&a->work);
+    wake_writer(a);
     pthread_mutex_unlock(&a->lock);
 }
 
@@ -521,6 +536,8 @@ bool aof_wait(struct aof *a, uint64_t position, uint64_t until_ms)
     if (aof_synced(a) >= position)
         return true;
     pthread_mutex_lock(&a->lock);
+    if (a->idle)
+        wake_writer(a);
     while (aof_synced(a) < position && waits && !aof_failing(a))
         waits = wait_progress(a, until_ms);
     pthread_mutex_unlock(&a->lock);

@@ -52,6 +52,8 @@ uint64_t aof_appended(const struct aof *a);
 uint64_t aof_synced(const struct aof *a);
 /* errno of what it fails with at present, 0: all is well. */
 int aof_failing(const struct aof *a);
+/* Somebody waits for what was appended: with `always` it is synced now. */
+void aof_kick(struct aof *a);
 /* Asks for a sync now, whatever the policy. */
 void aof_request_sync(struct aof *a);
 /* Waits until `position` is synced. False: it fails, or `until_ms` (wall clock, 0: none) has come. */

@@ -11,10 +11,14 @@
 static char *put_head(char *to, char mark, size_t n)
 {
     *to++ = mark;
-    if (n < 10)
+    if (n < 10) {
         *to++ = (char)('0' + n);
-    else
+    } else if (n < 100) {
+        *to++ = (char)('0' + n / 10);
+        *to++ = (char)('0' + n % 10);
+    } else {
         to += num_format_uint(to, n);
+    }
     *to++ = '\r';
     *to++ = '\n';
     return to;

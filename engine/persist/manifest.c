@@ -200,10 +200,10 @@ void manifest_next_base(const struct manifest *m, const char *prefix, bool rdb, 
     buf_add_char(name, '\0');
 }
 
-void manifest_set_base(struct manifest *m, const char *name)
+void manifest_set_base(struct manifest *m, const char *name, bool keep_last)
 {
     struct manifest fresh = {0};
-    const struct manifest_file *last = manifest_last_incr(m);
+    const struct manifest_file *last = keep_last ? manifest_last_incr(m) : NULL;
     insert(&fresh, 0, bytes_str(name), next_seq(m, true), 'b');
     if (last)
         insert(&fresh, 1, bytes_str(last->name), last->seq, 'i');

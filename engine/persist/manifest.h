@@ -41,8 +41,9 @@ const struct manifest_file *manifest_last_incr(const struct manifest *m);
 const struct manifest_file *manifest_add_incr(struct manifest *m, const char *prefix);
 /* PREFIX.SEQ.base.rdb (or .aof), of the next number, into `name`, ended by NUL. */
 void manifest_next_base(const struct manifest *m, const char *prefix, bool rdb, struct buf *name);
-/* That file becomes the base; the old one and the incremental files before the last one become history. */
-void manifest_set_base(struct manifest *m, const char *name);
+/* That file becomes the base; the old one and the incremental files, but for the last one where `keep_last`, become
+ * history. */
+void manifest_set_base(struct manifest *m, const char *name, bool keep_last);
 /* Forgets the files of history. */
 void manifest_drop_history(struct manifest *m);
 

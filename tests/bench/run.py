@@ -74,16 +74,16 @@ class Server:
         self.process.wait()
 
 
-def atrium():
+def atrium(*flags):
     resp, memcached_port, http = free_port(), free_port(), free_port()
     return Server("atrium", [os.path.join(ROOT, "build", "atrium"), "--threads", "1", "--port", str(resp),
-                             "--memcached-port", str(memcached_port), "--http-port", str(http)], resp,
+                             "--memcached-port", str(memcached_port), "--http-port", str(http), *flags], resp,
                   memcached=memcached_port, http=http)
 
 
-def redis():
+def redis(*flags):
     port = free_port()
-    return Server("redis", ["redis-server", "--port", str(port), "--save", "", "--appendonly", "no"], port)
+    return Server("redis", ["redis-server", "--port", str(port), "--save", "", *(flags or ("--appendonly", "no"))], port)
 
 
 def memcached():
@@ -114,9 +114,9 @@ def pinned(argv):
                           timeout=120, check=True).stdout.decode("utf-8", "replace")
 
 
-def redis_benchmark(server, pipeline, requests, command, keys=100000):
+def redis_benchmark(server, pipeline, requests, command, keys=100000, clients=50):
     """(operations a second, p50 ms, p99 ms)"""
-    text = pinned(["redis-benchmark", "-p", str(server.port), "-c", "50", "-n", str(requests), "-r", str(keys),
+    text = pinned(["redis-benchmark", "-p", str(server.port), "-c", str(clients), "-n", str(requests), "-r", str(keys),
                    "-P", str(pipeline), "--csv"] + command)
     fields = [f.strip('"') for f in text.strip().splitlines()[-1].split('","')]
     return float(fields[1]), float(fields[4]), float(fields[6])
@@ -289,6 +289,25 @@ def resp_rows(table, args, want):
                                        for s in (ours, theirs)), args.turns)
 
 
+def log_rows(table, args, want):
+    """SET with a log of writes, beside redis-server's and beside none."""
+    words, n = ["SET", "key:__rand_int__", "v" * 64], 200000 if args.quick else 1000000
+    for name, flags, theirs, depth, requests, clients in (
+        ("everysec", ("--appendfsync", "everysec"), redis, 16, n, 50),
+        ("everysec beside none", ("--appendfsync", "everysec"), None, 16, n, 50),
+        ("always", ("--appendfsync", "always"), redis, 1, n // 20, 64)):
+        name = "SET with appendfsync %s, %d clients, P=%d" % (name, clients, depth)
+        if not want(name):
+            continue
+        with tempfile.TemporaryDirectory(dir=ROOT + "/build") as a, tempfile.TemporaryDirectory(dir=ROOT + "/build") as b:
+            with atrium("--dir", a, "--appendonly", "yes", *flags) as ours, (
+                    theirs("--dir", b, "--appendonly", "yes", *flags) if theirs else atrium()) as other:
+                compare(table, name, *(
+                    lambda s=s: measured(s, lambda rate: requests,
+                                         lambda: redis_benchmark(s, depth, requests, words, 100000, clients))
+                    for s in (ours, other)), args.turns)
+
+
 def memory_rows(table, args, want):
     n = 200000 if args.quick else 1000000
     for name, make in ITEMS.items():
@@ -354,6 +373,7 @@ def main():
     table.add(*["---"] * 8)
     want = lambda name: args.only.lower() in name.lower()
     resp_rows(table, args, want)
+    log_rows(table, args, want)
     memcached_rows(table, args, want)
     http_rows(table, args, want)
     memory_rows(table, args, want)

@@ -6,6 +6,7 @@ import contextlib
 import os
 import random
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -461,6 +462,62 @@ class Log(unittest.TestCase):
             c.set("after", 1)
         with atrium(self.folder) as c:
             self.assertEqual(sorted(c.keys()), [b"before", b"during"])
+
+    def test_rewritten_while_off(self):
+        """The files then hold what there is, and the next log goes on from them."""
+        with atrium(self.folder) as c:
+            c.set("a", 1)
+            synced(c)
+        with atrium(self.folder, "--appendonly", "no") as c:
+            c.set("b", 2)
+            rewrite(c)
+            self.assertEqual(len(self.manifest()), 1)
+            self.assertEqual(len(os.listdir(self.files)), 2)
+        for server in reference, atrium:
+            with server(self.folder) as c:
+                self.assertEqual(c.keys(), [b"b"])
+
+    def test_switched_on_over_older_files(self):
+        """They stay what the next start loads until the new ones are complete."""
+        with atrium(self.folder) as c:
+            c.set("old", 1)
+            synced(c)
+        with atrium(self.folder, "--appendonly", "no") as c:
+            c.set("new", 1)
+            c.config_set("appendonly", "yes")
+            while not c.info("persistence")["aof_enabled"] or c.info("persistence")["aof_rewrite_in_progress"]:
+                time.sleep(0.01)
+            c.set("newer", 1)
+            synced(c)
+        self.check_well_formed()
+        with atrium(self.folder) as c:
+            self.assertEqual(sorted(c.keys()), [b"new", b"newer"])
+
+    def test_flags_of_memcached(self):
+        """Also of keys that a transaction writes anew."""
+        memcached_port = doors.free_port()
+        with atrium(self.folder, "--memcached-port", str(memcached_port)) as c:
+            doors.wait_for(memcached_port)
+            with socket.create_connection(("127.0.0.1", memcached_port)) as m:
+                for key in "a", "b", "c":
+                    m.sendall(b"set %s 77 0 1\r\n5\r\n" % key.encode())
+                    self.assertEqual(m.recv(100), b"STORED\r\n")
+            c.rename("c", "d")
+            with c.pipeline(transaction=True) as p:
+                p.execute_command("INCREX", "a", "BYINT", 60)
+                p.execute_command("SELECT", 3)
+                p.set("a", 1)
+                p.execute_command("SELECT", 0)
+                p.execute()
+            synced(c)
+        with atrium(self.folder, "--memcached-port", str(memcached_port)) as c:
+            doors.wait_for(memcached_port)
+            with socket.create_connection(("127.0.0.1", memcached_port)) as m:
+                for key, value in (b"a", b"65"), (b"b", b"5"), (b"d", b"5"):
+                    m.sendall(b"get %s\r\n" % key)
+                    self.assertEqual(m.recv(100), b"VALUE %s 77 %d\r\n%s\r\nEND\r\n" % (key, len(value), value))
+        with reference(self.folder) as c:
+            self.assertEqual(c.get("a"), b"65")
 
     def test_snapshot_begins_the_log(self):
         """A first log takes over what the snapshot holds; from then on the snapshot is not looked at."""

@@ -69,17 +69,22 @@ START_TEST(life)
     manifest_next_base(&m, "log", true, &base);
     ck_assert_str_eq(base.p, "log.1.base.rdb");
     manifest_add_incr(&m, "log");
-    manifest_set_base(&m, base.p);
+    manifest_set_base(&m, base.p, true);
     expect(&m, "file log.1.base.rdb seq 1 type b\nfile log.1.incr.aof seq 1 type i\n");
     manifest_add_incr(&m, "log");
     manifest_next_base(&m, "log", false, &base);
     ck_assert_str_eq(base.p, "log.2.base.aof");
     expect(&m, "file log.1.base.rdb seq 1 type b\nfile log.1.incr.aof seq 1 type i\n"
                "file log.2.incr.aof seq 2 type i\n");
-    manifest_set_base(&m, base.p);
+    manifest_set_base(&m, base.p, true);
     expect(&m, "file log.2.base.aof seq 2 type b\nfile log.2.incr.aof seq 2 type i\n"
                "file log.1.base.rdb seq 1 type h\nfile log.1.incr.aof seq 1 type h\n");
     manifest_drop_history(&m);
+    struct manifest copy = manifest_copy(&m);
+    manifest_set_base(&copy, "log.3.base.rdb", false);
+    expect(&copy, "file log.3.base.rdb seq 3 type b\nfile log.2.base.aof seq 2 type h\n"
+                  "file log.2.incr.aof seq 2 type h\n");
+    manifest_release(&copy);
     expect(&m, "file log.2.base.aof seq 2 type b\nfile log.2.incr.aof seq 2 type i\n");
     buf_release(&base);
     manifest_release(&m);
