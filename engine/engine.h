@@ -47,6 +47,7 @@ struct hub *engine_hub(struct engine *e);
 enum engine_result {
     ENGINE_DONE, /* the reply has been given */
     ENGINE_PAUSED, /* CLIENT PAUSE holds: nothing happened, no reply; call again later with the same */
+    ENGINE_ELSEWHERE, /* a long command, and the session may move: nothing happened; call again in another thread */
     ENGINE_BLOCKED, /* the command waits: session_ops.wake will tell; the session runs nothing else meanwhile */
 };
 

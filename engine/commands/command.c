@@ -58,6 +58,7 @@ static const struct {
     {"stateful", CMD_STATEFUL},
     {"transaction", CMD_TRANSACTION},
     {"patterns", CMD_PATTERNS},
+    {"long", CMD_LONG},
 };
 
 static void __attribute__((noreturn)) bad_row(const struct command_row *row, const char *what)

@@ -11,6 +11,7 @@
  *             internal for the memcached door alone; elsewhere the command is unknown, and it is not listed
  *             stateful changes the connection's mode: refused over HTTP and in WebSocket's `command`
  *             transaction  EXEC: runs other commands, for which it locks by itself
+ *             long     takes its time without locks (VSIM): sessions that can move run it in a thread for such
  *             patterns runs with the gate closed where an argument behind BY or GET has an asterisk, or STORE is
  *                      there: those name keys beyond the declared ones (SORT)
  *   acl     ACL categories beyond those that follow from the flags (read, write, fast, slow, ...)
@@ -73,6 +74,7 @@ enum command_flag {
     CMD_STATEFUL = 1 << 24,
     CMD_TRANSACTION = 1 << 25,
     CMD_PATTERNS = 1 << 26,
+    CMD_LONG = 1 << 27,
 };
 
 enum key_begin { KEYS_AT_INDEX, KEYS_AFTER_WORD, KEYS_UNKNOWN };

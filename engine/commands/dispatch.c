@@ -371,6 +371,12 @@ static bool paused(const struct session *s, const struct command *cmd, uint64_t 
            (cmd->flags & CMD_TRANSACTION && transaction_writes(s));
 }
 
+/* What other threads send to a session finds it by its mailbox, so one that awaits messages stays. */
+static bool may_move(const struct session *s)
+{
+    return s->may_move && !s->monitor && !session_subscribed(s);
+}
+
 /* ---- the door's call -------------------------------------------------------------------------- */
 
 /* Refusals count for the command that was meant, where there is one. */
@@ -489,6 +495,8 @@ enum engine_result engine_execute(struct session *s, const struct bytes *argv, i
         return ENGINE_DONE;
     if (paused(s, cmd, now_us / 1000))
         return ENGINE_PAUSED;
+    if (__builtin_expect(cmd->flags & CMD_LONG, 0) && may_move(s))
+        return ENGINE_ELSEWHERE;
     struct exec x;
     exec_init(&x, s, cmd, argv, argc, reply, now_us / 1000);
     x.may_block = s->ops && s->ops->wake;

@@ -179,6 +179,26 @@ struct session *session_find(struct engine *e, uint64_t id)
     return s;
 }
 
+struct session *session_find_in(struct engine *e, uint64_t id, const struct mailbox *mailbox)
+{
+    session_lock(e);
+    struct session *s = session_find_locked(e, id);
+    if (s && s->mailbox != mailbox)
+        s = NULL;
+    session_unlock(e);
+    return s;
+}
+
+bool session_move(struct session *s, struct mailbox *mailbox)
+{
+    session_lock(s->engine);
+    s->mailbox = mailbox;
+    s->may_move = false;
+    bool lives = !s->killed;
+    session_unlock(s->engine);
+    return lives;
+}
+
 bool session_kill(struct engine *e, uint64_t id)
 {
     struct message *m = message_new(MESSAGE_KILL, SUB_CHANNEL, (struct bytes){0}, (struct bytes){0},

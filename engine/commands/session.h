@@ -94,6 +94,7 @@ struct session {
 
     struct session *next, *prev; /* registry lock */
     struct session *next_by_id;  /* of the registry's bucket; registry lock */
+    bool may_move; /* its owner can hand it to a thread for long commands (session_move) */
     bool killed; /* registry lock: its owner is about to close it, others take it for gone */
 };
 
@@ -125,6 +126,11 @@ typedef void session_visit(struct session *s, void *ctx);
 void session_each(struct engine *e, session_visit *visit, void *ctx);
 /* The session of that id, NULL where there is none. Safe to use in its owner's thread only. */
 struct session *session_find(struct engine *e, uint64_t id);
+/* The same where it belongs to that mailbox, in whose thread alone it can go. */
+struct session *session_find_in(struct engine *e, uint64_t id, const struct mailbox *mailbox);
+/* Gives a session to another thread, by its owner: `mailbox` is the new one's. False: it has been killed. Not for one that
+ * subscribes, monitors or waits. */
+bool session_move(struct session *s, struct mailbox *mailbox);
 struct session *session_find_locked(struct engine *e, uint64_t id); /* under the registry lock */
 /* Asks the owner of session `id` to close it; false where there is none or it was asked before. Any thread. */
 bool session_kill(struct engine *e, uint64_t id);

@@ -213,7 +213,7 @@ static void cmd_vsetattr(struct exec *x)
 }
 
 const struct command_row vector_commands[] = {
-    {"vadd", cmd_vadd, -5, "write,denyoom", VECTOR_ACL, ONE_KEY "RW+INSERT", "8.0.0", VECTOR_GROUP,
+    {"vadd", cmd_vadd, -5, "write,denyoom,long", VECTOR_ACL, ONE_KEY "RW+INSERT", "8.0.0", VECTOR_GROUP,
      "key [REDUCE dim] (FP32 vector | VALUES num value ...) element [CAS] [NOQUANT | Q8 | BIN] [EF "
      "build-exploration-factor] [SETATTR attributes] [M numlinks]",
      "Adds an element with its vector, or gives it another one."},

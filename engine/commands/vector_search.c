@@ -190,7 +190,7 @@ static void cmd_vsim(struct exec *x)
 }
 
 const struct command_row vector_search_commands[] = {
-    {"vsim", cmd_vsim, -4, "readonly", VECTOR_ACL, ONE_KEY "RO+ACCESS", "8.0.0", VECTOR_GROUP,
+    {"vsim", cmd_vsim, -4, "readonly,long", VECTOR_ACL, ONE_KEY "RO+ACCESS", "8.0.0", VECTOR_GROUP,
      "key (ELE element | FP32 vector | VALUES num value ...) [WITHSCORES] [WITHATTRIBS] [COUNT "
      "count] [EPSILON delta] [EF search-exploration-factor] [FILTER expression] [FILTER-EF "
      "max-filtering-effort] [TRUTH] [NOTHREAD]",

@@ -76,7 +76,7 @@ void shard_set_unlock(const struct shard_set *set, struct shard *shards);
 
 /* ---- the gate ------------------------------------------------------------------------------- */
 
-#define GATE_THREADS_MAX 64
+#define GATE_THREADS_MAX 128
 
 struct gate_word {
     _Alignas(64) _Atomic uint32_t inside;

@@ -66,6 +66,26 @@ static void set_socket_options(int fd, const struct config *config)
     }
 }
 
+static void enlist(struct conn *c)
+{
+    struct loop *l = c->loop;
+    c->prev = NULL;
+    c->next = l->conns;
+    if (c->next)
+        c->next->prev = c;
+    l->conns = c;
+}
+
+static void delist(struct conn *c)
+{
+    if (c->prev)
+        c->prev->next = c->next;
+    else
+        c->loop->conns = c->next;
+    if (c->next)
+        c->next->prev = c->prev;
+}
+
 void conn_open(struct loop *l, int fd, const struct protocol *protocol)
 {
     char peer[SESSION_ADDR_MAX], local[SESSION_ADDR_MAX];
@@ -77,11 +97,9 @@ void conn_open(struct loop *l, int fd, const struct protocol *protocol)
     c->protocol = protocol;
     c->session =
         session_new(l->engine, protocol->door, protocol->session_ops, c, l->mailbox, peer, local);
+    c->session->may_move = l->for_long != NULL && protocol->moves;
     protocol->open(c);
-    c->next = l->conns;
-    if (c->next)
-        c->next->prev = c;
-    l->conns = c;
+    enlist(c);
     struct epoll_event ev = {.events = EPOLLIN, .data.ptr = c};
     if (epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, fd, &ev) != 0)
         conn_kill(c);
@@ -106,17 +124,11 @@ static void forget_unsynced(struct conn *c)
 
 void conn_free(struct conn *c)
 {
-    struct loop *l = c->loop;
     forget_deadline(c);
     forget_unsynced(c);
     c->protocol->close(c);
     session_free(c->session);
-    if (c->prev)
-        c->prev->next = c->next;
-    else
-        l->conns = c->next;
-    if (c->next)
-        c->next->prev = c->prev;
+    delist(c);
     close(c->fd);
     buf_release(&c->in);
     buf_release(&c->out);
@@ -125,7 +137,8 @@ void conn_free(struct conn *c)
 
 void conn_kill(struct conn *c)
 {
-    if (c->dead)
+    c->doomed = c->away;
+    if (c->dead || c->away)
         return;
     c->dead = true;
     c->next_dead = c->loop->dead;
@@ -337,7 +350,7 @@ static void serve(struct conn *c)
 /* May the next command be looked at? */
 static bool may_serve(const struct conn *c)
 {
-    return !c->dead && !c->closing && !c->paused && !c->blocked && !c->unsynced;
+    return !c->dead && !c->closing && !c->paused && !c->blocked && !c->unsynced && !c->moving;
 }
 
 /* Looks at the next commands, unless something stands before them; what ends that comes here again.
@@ -347,7 +360,7 @@ static void try_serve(struct conn *c)
     c->held = conn_is_full(c);
     if (!c->held && may_serve(c))
         serve(c);
-    if (c->ended && !c->held && !c->paused && !c->unsynced)
+    if (c->ended && !c->held && !c->paused && !c->unsynced && !c->moving)
         conn_finish(c);
 }
 
@@ -372,7 +385,7 @@ static void on_readable(struct conn *c)
         give_back(&c->in, &c->loop->spare_in);
         return;
     }
-    if (n == 0 && (c->held || c->unsynced)) { /* what it sent before it closed its side is still served */
+    if (n == 0 && (c->held || c->unsynced || c->moving)) { /* what it sent before it closed its side is still served */
         c->ended = true;
         watch(c);
         return;
@@ -488,6 +501,39 @@ void conn_serve_synced(struct loop *l)
         if (!c->dead && !c->unsynced)
             try_serve(c);
     }
+}
+
+/* ---- moving -------------------------------------------------------------------------------------
+ */
+
+void conn_move(struct conn *c)
+{
+    if (c->moving)
+        return;
+    c->moving = true;
+    c->next_moving = c->loop->moving;
+    c->loop->moving = c;
+}
+
+void conn_leave(struct conn *c, struct loop *to)
+{
+    epoll_ctl(c->loop->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
+    delist(c);
+    c->away = true;
+    c->loop = to; /* from here on the other thread may be told to kill it */
+    c->doomed = !session_move(c->session, to->mailbox);
+}
+
+void conn_arrive(struct conn *c)
+{
+    uint32_t events = (c->ended ? 0 : EPOLLIN) | (c->want_write ? EPOLLOUT : 0);
+    struct epoll_event ev = {.events = events, .data.ptr = c};
+    c->away = c->moving = false;
+    c->seen_in = 0;
+    enlist(c);
+    if (epoll_ctl(c->loop->epoll_fd, EPOLL_CTL_ADD, c->fd, &ev) != 0 || c->doomed)
+        conn_kill(c);
+    try_serve(c);
 }
 
 void conn_resume(struct conn *c)

@@ -5,6 +5,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -13,6 +14,8 @@
 #define SLEEP_MS   1000 /* the longest sleep: idle clients are looked for once a second */
 #define PAUSED_MS  2
 #define SWEEP_MS   1000
+
+#define NICE_OF_LONG 10
 
 /* Gathering. Many clients that each wait for their reply keep a quick server busy with waking up:
  * one request, one wake-up, paid for by the client's own send. Where sleeps are that short in a row
@@ -59,6 +62,8 @@ bool loop_init(struct loop *l, struct engine *e)
 
 void loop_release(struct loop *l)
 {
+    if (!l->mailbox) /* it was not made */
+        return;
     engine_log_unlisten(l->engine, &l->log);
     mailbox_free(l->mailbox);
     wheel_release(&l->deadlines);
@@ -80,16 +85,26 @@ void loop_listen(struct loop *l, struct listener *listeners, size_t n)
     }
 }
 
-void loop_hand_over(struct loop *l, int fd, const struct protocol *protocol)
+static void hand(struct loop *l, struct handed handed)
 {
     pthread_mutex_lock(&l->lock);
     if (l->handed_n == l->handed_cap) {
         l->handed_cap = l->handed_cap ? l->handed_cap * 2 : 16;
         l->handed = mem_realloc(l->handed, l->handed_cap * sizeof *l->handed);
     }
-    l->handed[l->handed_n++] = (struct handed){fd, protocol};
+    l->handed[l->handed_n++] = handed;
     pthread_mutex_unlock(&l->lock);
     loop_wake(l);
+}
+
+void loop_hand_over(struct loop *l, int fd, const struct protocol *protocol)
+{
+    hand(l, (struct handed){fd, protocol, NULL});
+}
+
+void loop_hand_conn(struct loop *l, struct conn *c)
+{
+    hand(l, (struct handed){.conn = c});
 }
 
 static void take_handed(struct loop *l)
@@ -101,7 +116,10 @@ static void take_handed(struct loop *l)
     l->handed_n = l->handed_cap = 0;
     pthread_mutex_unlock(&l->lock);
     for (size_t i = 0; i < n; i++)
-        conn_open(l, taken[i].fd, taken[i].protocol);
+        if (taken[i].conn)
+            conn_arrive(taken[i].conn);
+        else
+            conn_open(l, taken[i].fd, taken[i].protocol);
     mem_free(taken);
 }
 
@@ -164,6 +182,25 @@ static void flush_dirty(struct loop *l)
         c->dirty = false;
         if (!c->dead)
             conn_flush(c);
+    }
+}
+
+/* Those whose answers wait for the log leave a turn later. */
+static void send_off(struct loop *l)
+{
+    struct conn *moving = l->moving;
+    l->moving = NULL;
+    while (moving) {
+        struct conn *c = moving;
+        moving = c->next_moving;
+        if (c->unsynced) {
+            c->next_moving = l->moving;
+            l->moving = c;
+        } else if (!c->dead) {
+            struct loop *to = l->for_long(l->for_long_ctx);
+            conn_leave(c, to);
+            loop_hand_conn(to, c);
+        }
     }
 }
 
@@ -245,6 +282,8 @@ static void *loop_main(void *arg)
     struct epoll_event events[EVENTS_MAX];
     mem_thread_register();
     prctl(PR_SET_TIMERSLACK, 1000); /* ns: naps are short */
+    if (l->yields)
+        setpriority(PRIO_PROCESS, 0, NICE_OF_LONG); /* of this thread, on Linux */
     while (!atomic_load_explicit(&l->stop, memory_order_relaxed)) {
         int n = wait_for_events(l, events);
         for (int i = 0; i < n; i++)
@@ -255,6 +294,7 @@ static void *loop_main(void *arg)
             conn_serve_synced(l);
         sweep(l);
         flush_dirty(l);
+        send_off(l);
         free_dead(l);
         end_turn(l, n);
     }

@@ -1,6 +1,7 @@
 /* The event loop of one network thread: epoll, the connections that the thread owns, its mailbox.
  *
- * A connection belongs to one loop from hand-over to close; everything in struct conn is its thread's own.
+ * A connection belongs to one loop, and everything in struct conn is its thread's own. One that sends long commands
+ * (vector searches) moves to a loop for such, once and for good, so that nobody waits behind its searches.
  * Other threads reach a loop by loop_hand_over (a new socket) and by its mailbox, both of which wake
  * it through an eventfd.
  *
@@ -30,6 +31,7 @@ struct protocol {
     void (*close)(struct conn *c);
     /* What a client over maxclients is told. */
     const char *full;
+    bool moves; /* connections can change their loop */
     /* The connection's blocked command has news: answers into c->out and returns true, or false where it waits
      * on. NULL: nothing blocks in this protocol. */
     bool (*wake)(struct conn *c, enum wake_reason reason);
@@ -51,6 +53,9 @@ struct conn {
     bool dead;       /* free at the end of the turn */
     bool dirty;      /* on the loop's list of connections with something to write */
     bool want_write; /* EPOLLOUT is on */
+    bool moving;     /* about to leave for a loop for long commands: input is not looked at */
+    bool away;       /* between the two loops */
+    bool doomed;     /* killed meanwhile */
     bool paused;     /* CLIENT PAUSE: input is tried again soon */
     bool blocked;    /* its command waits for a key: input is not looked at */
     bool held;       /* too much waits to be sent: input is not looked at until it is gone */
@@ -64,7 +69,7 @@ struct conn {
     struct wheel_node deadline;   /* of the blocked command, in loop->deadlines */
     uint64_t soft_limit_since_ms; /* output above the soft limit since then; 0: it is not */
     struct conn *next, *prev;     /* all of the loop */
-    struct conn *next_dirty, *next_dead, *next_woken, *next_unsynced;
+    struct conn *next_moving, *next_dirty, *next_dead, *next_woken, *next_unsynced;
     _Atomic size_t shown_in, shown_in_free, shown_out; /* for CLIENT LIST */
 };
 
@@ -73,7 +78,7 @@ struct loop {
     int epoll_fd, wake_fd;
     struct mailbox *mailbox;
     pthread_t thread;
-    struct conn *conns, *dirty, *dead, *woken, *unsynced;
+    struct conn *conns, *moving, *dirty, *dead, *woken, *unsynced;
     struct log_listener log; /* of the log of writes */
     struct wheel deadlines; /* of blocked commands */
     bool any_paused;
@@ -89,8 +94,13 @@ struct loop {
     struct handed { /* sockets on their way in; lock */
         int fd;
         const struct protocol *protocol;
+        struct conn *conn; /* one that moves here, else NULL */
     } * handed;
     size_t handed_n, handed_cap; /* lock */
+    bool yields; /* its thread lets others go first where cores are short: for long commands */
+    /* Where connections go that send long commands; NULL: they stay. */
+    struct loop *(*for_long)(void *ctx);
+    void *for_long_ctx;
     /* The listening sockets; in the first loop only. */
     struct listener *listeners;
     size_t nlisteners;
@@ -112,6 +122,8 @@ bool loop_start(struct loop *l);
 void loop_stop(struct loop *l);
 /* Gives a connected socket to the loop. Any thread. */
 void loop_hand_over(struct loop *l, int fd, const struct protocol *protocol);
+/* Gives a connection away that conn_leave has taken out of its loop. In that loop's thread. */
+void loop_hand_conn(struct loop *l, struct conn *c);
 void loop_wake(struct loop *l);
 
 /* ---- connections; in the loop's thread ----------------------------------------------------------- */
@@ -143,6 +155,11 @@ static inline bool conn_is_full(const struct conn *c)
 
 /* Something was added to out: it is written before the loop sleeps. */
 void conn_mark_dirty(struct conn *c);
+/* Its next command is a long one: it leaves for another loop at the end of this turn. */
+void conn_move(struct conn *c);
+/* Takes a connection out of its loop, in that one's thread; and into `to`, in the thread of this. */
+void conn_leave(struct conn *c, struct loop *to);
+void conn_arrive(struct conn *c);
 /* Close after what is in out has been sent / at the end of this turn. */
 void conn_finish(struct conn *c);
 void conn_kill(struct conn *c);

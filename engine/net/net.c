@@ -12,6 +12,10 @@ struct net {
     struct engine *engine;
     struct loop *loops;
     size_t nloops, started;
+    /* For connections that send long commands; each starts when the first one comes. */
+    struct loop *long_loops;
+    size_t nlong, long_started, next_long; /* long_lock, but for nlong */
+    pthread_mutex_t long_lock;
     size_t next; /* the loop that gets the next socket; the first loop's thread only */
     struct listener listeners[LISTENERS_MAX];
     size_t nlisteners;
@@ -80,16 +84,47 @@ static size_t thread_count(const struct config *c)
     return wanted < 1 ? 1 : wanted > THREADS_MAX ? THREADS_MAX : (size_t)wanted;
 }
 
+/* The next one in turn. Called by any loop that is not one of them. */
+static struct loop *for_long(void *ctx)
+{
+    struct net *n = ctx;
+    pthread_mutex_lock(&n->long_lock);
+    size_t turn = n->next_long++ % n->nlong;
+    if (turn == n->long_started && loop_start(&n->long_loops[turn]))
+        n->long_started++;
+    if (n->long_started == 0)
+        log_fatal("cannot start a thread for long commands");
+    struct loop *l = &n->long_loops[turn < n->long_started ? turn : 0];
+    pthread_mutex_unlock(&n->long_lock);
+    return l;
+}
+
+static bool init_loops(struct net *n, struct buf *error)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    n->nloops = thread_count(engine_config(n->engine));
+    n->nlong = cores < 1 ? 1 : cores > AUTO_THREADS ? AUTO_THREADS : (size_t)cores;
+    n->loops = mem_calloc(n->nloops * sizeof *n->loops);
+    n->long_loops = mem_calloc(n->nlong * sizeof *n->long_loops);
+    bool ok = true;
+    for (size_t i = 0; i < n->nlong; i++) {
+        ok = loop_init(&n->long_loops[i], n->engine) && ok;
+        n->long_loops[i].yields = true;
+    }
+    for (size_t i = 0; i < n->nloops; i++) {
+        ok = loop_init(&n->loops[i], n->engine) && ok;
+        n->loops[i].for_long = for_long;
+        n->loops[i].for_long_ctx = n;
+    }
+    if (!ok)
+        buf_add_str(error, "cannot make an event loop");
+    return ok;
+}
+
 static bool start_loops(struct net *n, struct buf *error)
 {
-    n->nloops = thread_count(engine_config(n->engine));
-    n->loops = mem_calloc(n->nloops * sizeof *n->loops);
-    for (size_t i = 0; i < n->nloops; i++) {
-        if (!loop_init(&n->loops[i], n->engine)) {
-            buf_add_str(error, "cannot make an event loop");
-            return false;
-        }
-    }
+    if (!init_loops(n, error))
+        return false;
     loop_listen(&n->loops[0], n->listeners, n->nlisteners);
     /* The first loop deals sockets to the others, so it starts last. */
     for (size_t i = n->nloops; i-- > 0;) {
@@ -106,6 +141,7 @@ struct net *net_open(struct engine *e, struct buf *error)
 {
     struct net *n = mem_calloc(sizeof *n);
     n->engine = e;
+    pthread_mutex_init(&n->long_lock, NULL);
     if (add_tcp(n, CONFIG_PORT, &resp_protocol, error) && add_unix(n, error) &&
         add_tcp(n, CONFIG_MEMCACHED_PORT, &memcached_protocol, error) && start_loops(n, error))
         return n;
@@ -125,6 +161,8 @@ void net_close(struct net *n)
     size_t first = n->nloops - n->started;
     for (size_t i = first; i < n->nloops; i++)
         loop_stop(&n->loops[i]);
+    for (size_t i = 0; i < n->long_started; i++) /* nobody moves there any more */
+        loop_stop(&n->long_loops[i]);
     for (size_t i = first; i < n->nloops; i++)
         loop_release(&n->loops[i]);
     for (size_t i = 0; i < n->nlisteners; i++)
@@ -132,6 +170,10 @@ void net_close(struct net *n)
     if (n->unix_path.n)
         unlink(n->unix_path.p);
     buf_release(&n->unix_path);
+    for (size_t i = 0; i < n->nlong; i++)
+        loop_release(&n->long_loops[i]);
+    pthread_mutex_destroy(&n->long_lock);
+    mem_free(n->long_loops);
     mem_free(n->loops);
     mem_free(n);
 }

@@ -104,7 +104,7 @@ static void finish_reply(struct conn *c, struct buf *aside, size_t mark, enum re
     buf_release(aside);
 }
 
-/* Runs one request; false where it has to wait for CLIENT UNPAUSE. */
+/* Runs one request; false where it has to wait for CLIENT UNPAUSE, or for another thread. */
 static bool run_request(struct conn *c, const struct bytes *argv, int argc)
 {
     struct session *s = c->session;
@@ -122,6 +122,11 @@ static bool run_request(struct conn *c, const struct bytes *argv, int argc)
     enum engine_result result = engine_execute(s, argv, argc, &reply.base);
     if (__builtin_expect(result == ENGINE_PAUSED, 0)) {
         c->paused = c->loop->any_paused = true;
+        c->unsynced_n -= c->unsynced_n > 0;
+        return false;
+    }
+    if (__builtin_expect(result == ENGINE_ELSEWHERE, 0)) {
+        conn_move(c);
         c->unsynced_n -= c->unsynced_n > 0;
         return false;
     }
@@ -177,7 +182,7 @@ static void resp_input(struct conn *c)
             return;
         }
         if (p->argc && !run_request(c, p->argv, p->argc)) {
-            resp_parser_next(p); /* parsed anew when the pause is over */
+            resp_parser_next(p); /* parsed anew then */
             return;
         }
         conn_consume(c, p->pos);
@@ -193,6 +198,7 @@ const struct protocol resp_protocol = {
     .input = resp_input,
     .close = resp_close,
     .wake = resp_wake,
+    .moves = true,
     .lost = resp_lost,
     .full = "-ERR max number of clients reached\r\n",
 };

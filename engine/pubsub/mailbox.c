@@ -179,8 +179,8 @@ static void deliver(struct mailbox *m, struct message *msg, uint64_t place)
 /* A kill, a wake-up or a monitor line, for one session, which may be gone by now. */
 static void deliver_to_one(struct mailbox *m, struct message *msg)
 {
-    struct session *s = session_find(hub_engine(m->hub), msg->session_id);
-    if (!s || s->mailbox != m)
+    struct session *s = session_find_in(hub_engine(m->hub), msg->session_id, m);
+    if (!s)
         return;
     if (msg->kind == MESSAGE_KILL)
         s->ops->close(s);
