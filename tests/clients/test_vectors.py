@@ -374,6 +374,58 @@ class Threads(Case):
             self.assertEqual(sorted(self.do("VSIM", self.key, "ELE", names[0], "COUNT", 100, "TRUTH")), names)
 
 
+class Moves(Case):
+    """A connection goes to another thread with its first search, whatever else it was doing."""
+
+    def test_pipelines_around_the_move(self):
+        self.add("a", [1, 0])
+        for depth in (1, 10, 500):
+            with client() as r:
+                pipe = r.pipeline(False)
+                for i in range(depth):
+                    pipe.set("beside", i).get("beside")
+                    pipe.execute_command("VSIM", self.key, "ELE", "a")
+                    pipe.incr("beside")
+                self.assertEqual(pipe.execute(), [v for i in range(depth) for v in (True, b"%d" % i, [b"a"], i + 1)])
+
+    def test_one_that_is_killed_on_its_way(self):
+        self.add("a", [1, 0])
+        for _ in range(50):
+            with socket.create_connection(("127.0.0.1", doors.PORT)) as s:
+                s.sendall(resp.encode([b"CLIENT", b"ID"]))
+                number = int(s.recv(100)[1:])
+                s.sendall(resp.encode([b"VSIM", self.key.encode(), b"ELE", b"a"]) * 50)
+                self.two.execute_command("CLIENT", "KILL", "ID", number)
+                s.settimeout(5)
+                while True:
+                    try:
+                        if not s.recv(65536):
+                            break
+                    except ConnectionResetError:
+                        break
+
+    def test_one_that_leaves_on_its_way(self):
+        self.add("a", [1, 0])
+        for _ in range(200):
+            with socket.create_connection(("127.0.0.1", doors.PORT)) as s:
+                s.sendall(resp.encode([b"VSIM", self.key.encode(), b"ELE", b"a"]) * 3)
+        self.assertTrue(self.two.ping())
+
+    def test_subscribers_stay_and_still_get_messages(self):
+        self.add("a", [1, 0])
+        three = self.three.execute_command
+        self.three.socket.sendall(resp.encode([b"SUBSCRIBE", b"moves"]))
+        time.sleep(0.1)
+        self.three.data += self.three.socket.recv(1000)
+        (kind, _), end = resp.parse(self.three.data)
+        self.assertEqual(kind, ">")
+        self.three.data = self.three.data[end:]
+        self.assertEqual(three("VSIM", self.key, "ELE", "a"), [b"a"])
+        self.two.publish("moves", "one")
+        time.sleep(0.1)
+        self.assertIn(b"one", self.three.socket.recv(1000))
+
+
 class Restarts(unittest.TestCase):
     def test_saved_and_logged(self):
         with tempfile.TemporaryDirectory() as folder:
