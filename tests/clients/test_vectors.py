@@ -312,6 +312,7 @@ class Keys(Case):
         self.two.config_set("notify-keyspace-events", "Kd")
         listener = client().pubsub()
         listener.subscribe("__keyspace@0__:" + self.key)
+        listener.get_message(timeout=5)
         self.add("a", [1, 2])
         self.do("VSETATTR", self.key, "a", "{}")
         self.do("VREM", self.key, "a")
