@@ -89,6 +89,9 @@ void json_put_double(struct json_writer *w, double v);
 void json_put_bool(struct json_writer *w, bool v);
 void json_put_null(struct json_writer *w);
 
+/* A value as the reader took it, its numbers by their own text. */
+void json_put_tree(struct json_writer *w, const cJSON *item);
+
 /* The captured value at node `at`. Arrays, sets and pushes are arrays; a map is an object where all
  * its names are text, else an array of [name, value]. An error within is
  * {"error":{"code","message"}}. */

@@ -182,6 +182,30 @@ void json_put_null(struct json_writer *w)
     buf_add(w->out, "null", 4);
 }
 
+/* The reader's limit of depth is this one's, too. */
+void json_put_tree(struct json_writer *w, const cJSON *item)
+{
+    if (cJSON_IsObject(item) || cJSON_IsArray(item)) {
+        bool object = cJSON_IsObject(item);
+        open_with(w, object ? '{' : '[');
+        for (const cJSON *part = item->child; part; part = part->next) {
+            if (object)
+                json_put_name(w, json_name(part));
+            json_put_tree(w, part);
+        }
+        close_with(w, object ? '}' : ']');
+    } else if (cJSON_IsString(item)) {
+        json_put_plain(w, json_string(item));
+    } else if (cJSON_IsNumber(item)) {
+        start_value(w);
+        buf_add_bytes(w->out, json_number(item));
+    } else if (cJSON_IsBool(item)) {
+        json_put_bool(w, cJSON_IsTrue(item));
+    } else {
+        json_put_null(w);
+    }
+}
+
 /* ---- captured replies ------------------------------------------------------------------------ */
 
 static void put_error(struct json_writer *w, const struct capture *c, const struct reply_node *node)

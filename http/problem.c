@@ -73,6 +73,8 @@ static const struct kind kinds[] = {
      "The range begins behind the value's end."},
     {"not-a-number", 422, false, "Not a number",
      "The value there, or an argument, is no number of the kind."},
+    {"vector-dimension", 422, false, "Vector dimension",
+     "The vector has \"got\" values, the set's have \"expected\"."},
     {"idempotency-key-reused", 422, false, "Idempotency-Key reused",
      "The key was sent before with another method, target, media type or body."},
     {"upgrade-required", 426, false, "Upgrade required", "This path speaks WebSocket."},

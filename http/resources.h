@@ -19,6 +19,9 @@
     X(stream_events_routes)                                                                        \
     X(leaderboards_routes)                                                                         \
     X(leaderboard_members_routes)                                                                  \
+    X(vectors_routes)                                                                              \
+    X(vector_items_routes)                                                                         \
+    X(vector_search_routes)                                                                        \
     X(commands_routes)                                                                             \
     X(transactions_routes)                                                                         \
     X(channels_routes)                                                                             \

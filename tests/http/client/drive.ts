@@ -174,6 +174,26 @@ async function leaderboards(): Promise<void> {
   ok(await client.DELETE(url, ann), 204);
 }
 
+async function vectors(): Promise<void> {
+  const path = {key: 'colours'}, red = {params: {path: {...path, id: 'red'}}};
+  const url = '/v1/vectors/{key}/items/{id}';
+  const body = {vector: [1, 0, 0], quantization: 'f32' as const, attributes: {warm: true}};
+  assert.equal(ok(await client.PUT(url, {...red, body}), 201).created, true);
+  const items = [{id: 'red', vector: [1, 0, 0.1]}, {id: 'blue', vector_b64: 'AAAAAAAAAAAAAIA/'}];
+  const put = ok(await client.POST('/v1/vectors/{key}/items', {params: {path}, body: {items}}));
+  assert.deepEqual(put.items.map(i => i.created), [false, true]);
+  assert.equal(ok(await client.GET('/v1/vectors/{key}', {params: {path}})).count, 2);
+  assert.equal(ok(await client.GET(url, red)).vector.length, 3);
+  const found = ok(await client.POST('/v1/vectors/{key}/search', {params: {path}, body: {id: 'red', filter: '.warm'}}));
+  assert.ok('items' in found && found.items[0]?.id === 'red');
+  const searches = [{id: 'blue', limit: 1}, {vector: [1]}];
+  const both = ok(await client.POST('/v1/vectors/{key}/search', {params: {path}, body: {searches}}));
+  assert.ok('results' in both && 'items' in both.results[0]! && 'error' in both.results[1]!);
+  refused(await client.PUT(url, {...red, body: {vector: [1]}}), 422, 'vector-dimension');
+  ok(await client.PATCH(url, {...red, body: {attributes: null}}), 204);
+  ok(await client.DELETE(url, red), 204);
+}
+
 async function commands(): Promise<void> {
   assert.equal(ok(await client.POST('/v1/commands', {body: ['SET', 'k', {b64: 'AP8='}, 'EX', 60]})).result, 'OK');
   refused(await client.POST('/v1/commands', {body: ['SUBSCRIBE', 'c']}), 400, 'command-not-allowed');
@@ -221,7 +241,7 @@ async function everyOperation(): Promise<void> {
 }
 
 let [passed, failed] = [0, 0];
-for (const part of [keys, manyKeys, counters, rateLimits, hashes, lists, sets, streams, leaderboards, commands, channels,
+for (const part of [keys, manyKeys, counters, rateLimits, hashes, lists, sets, streams, leaderboards, vectors, commands, channels,
   service, webSocket, everyOperation]) {
   try {
     await part();

@@ -113,7 +113,7 @@ export class Generator {
     const more = schema.additionalProperties ?? !schema.properties;
     if (more) {
       const n = Math.max(schema.minProperties ?? 0, Math.min(schema.maxProperties ?? 9, this.random.below(3)));
-      for (let i = 0; i < n; i++) result[this.random.of(['f', 'g', '', 'ü', '\u0000', '7'])] = this.value(more, 'f', depth + 1);
+      for (let i = 0; i < n; i++) result[this.random.of(['f', 'g', '', 'ü', '\u0000', '7'])] = this.value(more === true ? {} : more, 'f', depth + 1);
     }
     return result;
   }
