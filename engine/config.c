@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/num.h"
+#include "pubsub/namespaces.h"
 
 const struct directive directives[CONFIG_COUNT] = {
 #define X(id, dname, dkind, dinitial, dmin, dmax, dflags, dhelp)                                   \
@@ -140,10 +141,16 @@ static bool check_save(const struct directive *d, struct bytes value, struct buf
     return false;
 }
 
-/* Before the program runs each line adds its pairs; the first takes the place of the default. */
-static void set_save(struct config *c, struct bytes value, bool running)
+static bool check_namespaces(struct bytes value, struct buf *error)
 {
-    int id = CONFIG_SAVE;
+    struct namespaces *set = namespaces_parse(value, error);
+    namespaces_free(set);
+    return set != NULL;
+}
+
+/* Before the program runs each line adds its words; the first takes the place of the default. */
+static void add_words(struct config *c, int id, struct bytes value, bool running)
+{
     pthread_mutex_lock(&c->lock);
     if (running || value.n == 0 || !atomic_load(&c->changed[id]))
         buf_clear(&c->strings[id]);
@@ -201,6 +208,7 @@ static int check(const struct config *c, struct bytes name, struct bytes value, 
     struct output_limit ignored[OUTPUT_CLASSES];
     bool right = d->kind == KIND_STRING   ? true
                  : d->kind == KIND_SAVE   ? check_save(d, value, error)
+                 : d->kind == KIND_NAMESPACES ? check_namespaces(value, error)
                  : d->kind == KIND_LIMITS ? parse_limits(c, d, value, ignored, error)
                                           : parse_number(d, value, v, error);
     return right ? id : -1;
@@ -223,8 +231,8 @@ bool config_set(struct config *c, struct bytes name, struct bytes value, bool ru
     struct output_limit limits[OUTPUT_CLASSES];
     if (directives[id].kind == KIND_STRING) {
         set_string(c, id, value);
-    } else if (directives[id].kind == KIND_SAVE) {
-        set_save(c, value, running);
+    } else if (directives[id].kind == KIND_SAVE || directives[id].kind == KIND_NAMESPACES) {
+        add_words(c, id, value, running);
     } else if (directives[id].kind == KIND_LIMITS) {
         parse_limits(c, &directives[id], value, limits, error);
         config_set_limits(c, limits);
@@ -295,7 +303,7 @@ void config_string(const struct config *c, enum config_id id, struct buf *out)
 void config_text(const struct config *c, int id, struct buf *out)
 {
     const struct directive *d = &directives[id];
-    if (d->kind == KIND_STRING || d->kind == KIND_SAVE)
+    if (d->kind == KIND_STRING || d->kind == KIND_SAVE || d->kind == KIND_NAMESPACES)
         config_string(c, (enum config_id)id, out);
     else if (d->kind == KIND_BOOL)
         buf_add_str(out, config_int(c, (enum config_id)id) ? "yes" : "no");
@@ -344,10 +352,14 @@ bool config_validate(const struct config *c, struct buf *error)
 {
     struct buf words;
     char *save = NULL;
-    bool ok = true;
-    if (!config_is_empty(c, CONFIG_REQUIREPASS))
-        return true;
     buf_init(&words);
+    config_string(c, CONFIG_CHANNEL_NAMESPACE, &words); /* each line was right; are they together? */
+    bool ok = check_namespaces(buf_bytes(&words), error);
+    buf_clear(&words);
+    if (!ok || !config_is_empty(c, CONFIG_REQUIREPASS)) {
+        buf_release(&words);
+        return ok;
+    }
     config_string(c, CONFIG_BIND, &words);
     buf_add_char(&words, '\0');
     for (char *w = strtok_r(words.p, " ", &save); w && ok; w = strtok_r(NULL, " ", &save)) {

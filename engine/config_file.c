@@ -229,7 +229,7 @@ static void write_directive(const struct config *c, int id, struct buf *out)
     buf_printf(out, "%s ", d->name);
     if (d->kind == KIND_STRING || d->kind == KIND_EVENTS)
         quote(buf_bytes(&text), out);
-    else if (d->kind == KIND_SAVE && text.n == 0)
+    else if ((d->kind == KIND_SAVE || d->kind == KIND_NAMESPACES) && text.n == 0)
         buf_add_str(out, "\"\"");
     else if (d->kind == KIND_BYTES)
         config_write_size(config_int(c, (enum config_id)id), out);

@@ -17,7 +17,8 @@ enum directive_kind {
     KIND_ENUM,
     KIND_LIMITS,
     KIND_EVENTS,
-    KIND_SAVE
+    KIND_SAVE,
+    KIND_NAMESPACES
 };
 enum directive_flag { FIXED = 1, SECRET = 2, PROTECTED = 4 };
 

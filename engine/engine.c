@@ -170,6 +170,7 @@ static void *timer_main(void *arg)
         loading_turn(e);
         busy = !loading_runs(&e->loading) && expire_due(e, th->gate_word);
         memcached_flush_due(e);
+        hub_sweep(e->hub, clock_wall_ms());
         snapshot_turn(e);
         if (!loading_runs(&e->loading))
             journal_turn(e);
@@ -271,6 +272,18 @@ static void make_run_id(char *to)
     to[40] = '\0';
 }
 
+static void configure_hub(struct engine *e)
+{
+    struct buf text, error;
+    buf_init(&text);
+    buf_init(&error);
+    config_string(e->config, CONFIG_CHANNEL_NAMESPACE, &text);
+    hub_configure(e->hub, namespaces_parse(buf_bytes(&text), &error),
+                  (size_t)config_int(e->config, CONFIG_CHANNEL_HISTORY_MEMORY));
+    buf_release(&error); /* there is none after config_validate */
+    buf_release(&text);
+}
+
 struct engine *engine_open(struct config *config)
 {
     struct engine *e = mem_alloc_aligned(64, sizeof *e);
@@ -284,6 +297,7 @@ struct engine *engine_open(struct config *config)
     e->config = config;
     e->ks = keyspace_new();
     e->hub = hub_new(e);
+    configure_hub(e);
     e->slowlog = slowlog_new();
     monitor_init(&e->monitor);
     pthread_mutex_init(&e->stats_lock, NULL);

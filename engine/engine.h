@@ -21,7 +21,9 @@
 #include "commands/reply.h"
 #include "commands/session.h"
 #include "config.h"
+#include "pubsub/channels.h"
 #include "pubsub/pubsub.h"
+#include "pubsub/tickets.h"
 
 #define ATRIUM_VERSION "0.1.0"
 /* What clients that ask for Redis's version are told: the grammar level. */

@@ -49,6 +49,8 @@
     X(BUSYKEY, "BUSYKEY", 409, "key-exists", false, "CLIENT_ERROR", "Target key name already exists.")           \
     X(NOGROUP, "NOGROUP", 404, "no-group", false, "CLIENT_ERROR", "No such consumer group")                      \
     X(NOSCRIPT, "NOSCRIPT", 404, "no-script", false, "CLIENT_ERROR", "No matching script.")                      \
+    X(KEY_REUSED, "ERR", 422, "idempotency-key-reused", false, "CLIENT_ERROR",                                     \
+      "the idempotency key was used for another message")                                                        \
     X(TIMEOUT, "ERR", 504, "timeout", true, "SERVER_ERROR", "the request took too long")
 /* clang-format on */
 

@@ -7,38 +7,15 @@
  * A subscription counts for exactly the messages that are posted while its seat is taken: joining
  * notes the mailbox's position under the name's lock, and older messages pass it by; leaving gives
  * up the seat first, then drains the mailbox, then leaves the roster. */
-#include <pthread.h>
+#include "pubsub/hub_parts.h"
+
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/mem.h"
 #include "commands/session.h"
 #include "pubsub/mailbox.h"
-#include "pubsub/namemap.h"
-#include "pubsub/pubsub.h"
-
-#define STRIPES 64
-
-/* The mailboxes that have subscribers of one name. */
-struct audience {
-    struct seat {
-        struct mailbox *box;
-        size_t count;
-    } * seats;
-    size_t n, cap;
-};
-
-struct stripe {
-    _Alignas(64) pthread_mutex_t lock;
-    struct namemap names[2]; /* by kind: channels, sharded channels */
-};
-
-struct hub {
-    struct engine *engine;
-    struct stripe stripes[STRIPES];
-    pthread_rwlock_t pattern_lock;
-    struct namemap patterns; /* pattern_lock */
-};
 
 struct subscriptions {
     struct namemap names[SUB_KINDS];
@@ -55,6 +32,7 @@ struct hub *hub_new(struct engine *e)
     for (int i = 0; i < STRIPES; i++)
         pthread_mutex_init(&h->stripes[i].lock, NULL);
     pthread_rwlock_init(&h->pattern_lock, NULL);
+    pthread_mutex_init(&h->tickets.lock, NULL);
     return h;
 }
 
@@ -80,6 +58,8 @@ void hub_free(struct hub *h)
         pthread_mutex_destroy(&h->stripes[i].lock);
     }
     release_audiences(&h->patterns);
+    channels_release(h);
+    tickets_release(&h->tickets);
     pthread_rwlock_destroy(&h->pattern_lock);
     mem_free(h);
 }
@@ -87,7 +67,7 @@ void hub_free(struct hub *h)
 /* ---- the shared side
  * ------------------------------------------------------------------------------------ */
 
-static struct stripe *stripe_of(struct hub *h, struct bytes name)
+struct stripe *hub_stripe(struct hub *h, struct bytes name)
 {
     return &h->stripes[hash_bytes(name) % STRIPES];
 }
@@ -124,66 +104,142 @@ static void change_seat(struct namemap *names, struct bytes name, struct mailbox
     }
 }
 
+/* What one session asks of one name. */
+struct change {
+    struct session *session;
+    enum sub_kind kind;
+    struct bytes name;
+    const struct subscribe_ask *ask; /* NULL: a plain subscription, or the end of one */
+    struct history_page *page;
+};
+
 /* Takes or gives up a seat; returns the mailbox's position at that moment. */
-static uint64_t change_shared(struct hub *h, enum sub_kind kind, struct bytes name,
-                              struct mailbox *box, int delta)
+static uint64_t change_pattern(struct hub *h, const struct change *c, int delta)
 {
-    uint64_t position;
-    if (kind == SUB_PATTERN) {
-        pthread_rwlock_wrlock(&h->pattern_lock);
-        change_seat(&h->patterns, name, box, delta);
-        position = mailbox_position(box);
-        pthread_rwlock_unlock(&h->pattern_lock);
-        return position;
-    }
-    struct stripe *s = stripe_of(h, name);
+    struct mailbox *box = c->session->mailbox;
+    pthread_rwlock_wrlock(&h->pattern_lock);
+    change_seat(&h->patterns, c->name, box, delta);
+    uint64_t position = mailbox_position(box);
+    pthread_rwlock_unlock(&h->pattern_lock);
+    return position;
+}
+
+static uint64_t change_shared(struct hub *h, const struct change *c, int delta)
+{
+    if (c->kind == SUB_PATTERN)
+        return change_pattern(h, c, delta);
+    struct stripe *s = hub_stripe(h, c->name);
+    struct mailbox *box = c->session->mailbox;
     pthread_mutex_lock(&s->lock);
-    change_seat(stripe_names(s, kind), name, box, delta);
-    position = mailbox_position(box);
+    if (c->ask && c->ask->user.p)
+        channel_enter_locked(h, s, c->name, c->session->id, c->ask->user);
+    if (c->ask)
+        channel_page_locked(h, s, c->name, c->ask, c->page);
+    change_seat(stripe_names(s, c->kind), c->name, box, delta);
+    if (delta < 0 && c->kind == SUB_CHANNEL)
+        channel_leave_locked(h, s, c->name, c->session->id);
+    uint64_t position = mailbox_position(box);
     pthread_mutex_unlock(&s->lock);
     return position;
 }
 
-/* Posts the message to every seat; returns the number of subscriptions. Takes over one reference.
- */
-static size_t post_to(const struct audience *a, struct message *m)
+struct audience *hub_audience_locked(struct stripe *s, struct bytes channel)
+{
+    struct name_node *node = namemap_find(stripe_names(s, SUB_CHANNEL), channel);
+    return node ? node->value : NULL;
+}
+
+size_t audience_count(const struct audience *a)
 {
     size_t n = 0;
-    for (size_t i = 0; i < a->n; i++) {
-        mailbox_post(a->seats[i].box, m);
+    for (size_t i = 0; a && i < a->n; i++)
         n += a->seats[i].count;
-    }
-    message_unref(m);
     return n;
 }
 
-static size_t publish_to_patterns(struct hub *h, struct bytes channel, struct bytes data)
+size_t audience_post(const struct audience *a, struct message *m)
+{
+    for (size_t i = 0; a && i < a->n; i++)
+        mailbox_post(a->seats[i].box, m);
+    message_unref(m);
+    return audience_count(a);
+}
+
+/* What is to be sent, and where it stands in the channel's history. */
+struct sending {
+    struct bytes channel, data, from;
+    uint64_t except;
+    struct message_place place;
+};
+
+static struct message *sent_message(const struct sending *g, enum sub_kind via,
+                                    struct bytes pattern)
+{
+    struct message *m =
+        message_new_from(MESSAGE_PUBLISHED, via, g->channel, pattern, g->data, g->from);
+    m->except = g->except;
+    m->epoch = g->place.at.epoch;
+    m->offset = g->place.at.offset;
+    if (g->place.now_ms)
+        m->published_at_ms = g->place.now_ms;
+    return m;
+}
+
+static size_t publish_to_patterns(struct hub *h, const struct sending *g)
 {
     size_t n = 0;
     pthread_rwlock_rdlock(&h->pattern_lock);
     for (struct name_node *node = namemap_first(&h->patterns); node;
          node = namemap_next(&h->patterns, node)) {
-        if (bytes_glob(node->name, channel, false))
-            n += post_to(node->value,
-                         message_new(MESSAGE_PUBLISHED, SUB_PATTERN, channel, node->name, data));
+        if (bytes_glob(node->name, g->channel, false))
+            n += audience_post(node->value, sent_message(g, SUB_PATTERN, node->name));
     }
     pthread_rwlock_unlock(&h->pattern_lock);
     return n;
 }
 
+static size_t publish_locked(struct hub *h, struct stripe *s, enum sub_kind kind, struct sending *g)
+{
+    struct name_node *node = namemap_find(stripe_names(s, kind), g->channel);
+    size_t n = 0;
+    if (kind == SUB_CHANNEL && h->namespaces)
+        g->place = channel_record_locked(h, s, g->channel, g->data, g->from);
+    if (node)
+        n += audience_post(node->value, sent_message(g, kind, (struct bytes){0}));
+    if (kind == SUB_CHANNEL) /* under the stripe, so that patterns see a channel's order too */
+        n += publish_to_patterns(h, g);
+    return n;
+}
+
 size_t hub_publish(struct hub *h, enum sub_kind kind, struct bytes channel, struct bytes data)
 {
-    struct stripe *s = stripe_of(h, channel);
-    size_t n = 0;
+    struct sending g = {.channel = channel, .data = data};
+    struct stripe *s = hub_stripe(h, channel);
     pthread_mutex_lock(&s->lock);
-    struct name_node *node = namemap_find(stripe_names(s, kind), channel);
-    if (node)
-        n += post_to(node->value,
-                     message_new(MESSAGE_PUBLISHED, kind, channel, (struct bytes){0}, data));
-    if (kind == SUB_CHANNEL) /* under the stripe, so that patterns see a channel's order too */
-        n += publish_to_patterns(h, channel, data);
+    size_t n = publish_locked(h, s, kind, &g);
     pthread_mutex_unlock(&s->lock);
     return n;
+}
+
+struct publication hub_publish_from(struct hub *h, struct bytes channel, struct bytes data,
+                                    const struct publisher *by)
+{
+    struct sending g = {
+        .channel = channel, .data = data, .from = by->from, .except = by->except};
+    struct stripe *s = hub_stripe(h, channel);
+    struct publication p = {0};
+    uint64_t now_ms = by->idempotency_key.n ? clock_wall_ms() : 0;
+    pthread_mutex_lock(&s->lock);
+    if (!now_ms ||
+        !spent_keys_find(&s->keys, channel, by->idempotency_key, data, now_ms, &p)) {
+        p.receivers = publish_locked(h, s, SUB_CHANNEL, &g);
+        p.at = g.place.at;
+        if (now_ms)
+            spent_keys_add(&s->keys, channel, by->idempotency_key, data, now_ms, p,
+                           IDEMPOTENCY_BYTES_TOTAL / STRIPES);
+    }
+    pthread_mutex_unlock(&s->lock);
+    return p;
 }
 
 /* ---- a session's own names ---------------------------------------------------------------------
@@ -195,18 +251,46 @@ static void count_subscription(struct session *s, enum sub_kind kind)
                           memory_order_relaxed);
 }
 
-bool hub_subscribe(struct hub *h, struct session *s, enum sub_kind kind, struct bytes name)
+static bool subscribe(struct hub *h, const struct change *c, unsigned flags)
 {
+    struct session *s = c->session;
     if (!s->subs)
         s->subs = mem_calloc(sizeof *s->subs);
-    struct namemap *own = &s->subs->names[kind];
-    if (namemap_find(own, name))
+    struct namemap *own = &s->subs->names[c->kind];
+    if (namemap_find(own, c->name))
         return false;
-    namemap_get(own, name);
-    uint64_t since = change_shared(h, kind, name, s->mailbox, 1);
-    mailbox_enrol(s->mailbox, kind, name, s, since);
-    count_subscription(s, kind);
+    namemap_get(own, c->name)->value = (void *)(uintptr_t)flags;
+    uint64_t since = change_shared(h, c, 1);
+    mailbox_enrol(s->mailbox, c->kind, c->name, s, since, flags);
+    count_subscription(s, c->kind);
     return true;
+}
+
+bool hub_subscribe(struct hub *h, struct session *s, enum sub_kind kind, struct bytes name)
+{
+    return hub_subscribe_flags(h, s, kind, name, 0);
+}
+
+bool hub_subscribe_flags(struct hub *h, struct session *s, enum sub_kind kind, struct bytes name,
+                         unsigned flags)
+{
+    struct change c = {.session = s, .kind = kind, .name = name};
+    return subscribe(h, &c, flags);
+}
+
+bool hub_subscribe_with(struct hub *h, struct session *s, struct bytes channel,
+                        const struct subscribe_ask *ask, struct history_page *page)
+{
+    struct change c = {
+        .session = s, .kind = SUB_CHANNEL, .name = channel, .ask = ask, .page = page};
+    *page = (struct history_page){0};
+    return subscribe(h, &c, ask->flags);
+}
+
+unsigned hub_subscription_flags(const struct session *s, enum sub_kind kind, struct bytes name)
+{
+    struct name_node *node = s->subs ? namemap_find(&s->subs->names[kind], name) : NULL;
+    return node ? (unsigned)(uintptr_t)node->value : 0;
 }
 
 bool hub_unsubscribe(struct hub *h, struct session *s, enum sub_kind kind, struct bytes name)
@@ -214,7 +298,8 @@ bool hub_unsubscribe(struct hub *h, struct session *s, enum sub_kind kind, struc
     struct name_node *node = s->subs ? namemap_find(&s->subs->names[kind], name) : NULL;
     if (!node)
         return false;
-    uint64_t until = change_shared(h, kind, name, s->mailbox, -1);
+    struct change c = {.session = s, .kind = kind, .name = name};
+    uint64_t until = change_shared(h, &c, -1);
     mailbox_retire(s->mailbox, kind, name, s, until);
     mailbox_drain(s->mailbox);
     mailbox_expel(s->mailbox, kind, name, s);
@@ -230,7 +315,8 @@ void hub_drop_session(struct hub *h, struct session *s)
     for (int kind = 0; kind < SUB_KINDS; kind++) {
         struct name_node *node;
         while ((node = namemap_first(&s->subs->names[kind])) != NULL) {
-            change_shared(h, (enum sub_kind)kind, node->name, s->mailbox, -1);
+            struct change c = {.session = s, .kind = (enum sub_kind)kind, .name = node->name};
+            change_shared(h, &c, -1);
             mailbox_expel(s->mailbox, (enum sub_kind)kind, node->name, s);
             namemap_remove(&s->subs->names[kind], node);
         }
@@ -280,13 +366,10 @@ void hub_channels(struct hub *h, enum sub_kind kind, const struct bytes *pattern
 
 size_t hub_subscribers(struct hub *h, enum sub_kind kind, struct bytes channel)
 {
-    struct stripe *s = stripe_of(h, channel);
-    size_t n = 0;
+    struct stripe *s = hub_stripe(h, channel);
     pthread_mutex_lock(&s->lock);
     struct name_node *node = namemap_find(stripe_names(s, kind), channel);
-    const struct audience *a = node ? node->value : NULL;
-    for (size_t i = 0; a && i < a->n; i++)
-        n += a->seats[i].count;
+    size_t n = audience_count(node ? node->value : NULL);
     pthread_mutex_unlock(&s->lock);
     return n;
 }

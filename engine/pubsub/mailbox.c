@@ -12,6 +12,7 @@
 
 #include "base/mem.h"
 #include "commands/session.h"
+#include "pubsub/channels.h"
 #include "pubsub/namemap.h"
 
 #define QUEUE_MIN 32
@@ -39,6 +40,7 @@ struct roster {
     struct listener {
         struct session *session;
         uint64_t since, until;
+        unsigned flags;
     } * at;
     size_t n, cap;
 };
@@ -47,7 +49,7 @@ struct roster {
  */
 
 void mailbox_enrol(struct mailbox *m, enum sub_kind kind, struct bytes name, struct session *s,
-                   uint64_t since)
+                   uint64_t since, unsigned flags)
 {
     struct name_node *node = namemap_get(&m->rosters[kind], name);
     if (!node->value)
@@ -57,7 +59,7 @@ void mailbox_enrol(struct mailbox *m, enum sub_kind kind, struct bytes name, str
         r->cap = r->cap ? r->cap * 2 : 2;
         r->at = mem_realloc(r->at, r->cap * sizeof *r->at);
     }
-    r->at[r->n++] = (struct listener){s, since, UINT64_MAX};
+    r->at[r->n++] = (struct listener){s, since, UINT64_MAX, flags};
 }
 
 void mailbox_retire(struct mailbox *m, enum sub_kind kind, struct bytes name, struct session *s,
@@ -164,15 +166,23 @@ static void keep_spare(struct mailbox *m, struct queue drained)
 /* ---- delivery ---------------------------------------------------------------------------------
  */
 
+static bool is_for(const struct listener *l, const struct message *msg, uint64_t place)
+{
+    if (place < l->since || place >= l->until)
+        return false;
+    if (msg->kind != MESSAGE_PUBLISHED && !(l->flags & SUBSCRIBE_PRESENCE))
+        return false;
+    return !msg->except || msg->except != l->session->id;
+}
+
 static void deliver(struct mailbox *m, struct message *msg, uint64_t place)
 {
     struct bytes name = msg->via == SUB_PATTERN ? msg->pattern : msg->channel;
     struct name_node *node = namemap_find(&m->rosters[msg->via], name);
     const struct roster *r = node ? node->value : NULL;
     for (size_t i = 0; r && i < r->n; i++) {
-        struct session *s = r->at[i].session;
-        if (place >= r->at[i].since && place < r->at[i].until)
-            s->ops->deliver(s, msg);
+        if (is_for(&r->at[i], msg, place))
+            r->at[i].session->ops->deliver(r->at[i].session, msg);
     }
 }
 
@@ -195,7 +205,7 @@ void mailbox_drain(struct mailbox *m)
     uint64_t first;
     struct queue taken = take_all(m, &first);
     for (size_t i = 0; i < taken.n; i++) {
-        if (taken.at[i]->kind == MESSAGE_PUBLISHED)
+        if (taken.at[i]->kind <= MESSAGE_LEAVE)
             deliver(m, taken.at[i], first + i);
         else
             deliver_to_one(m, taken.at[i]);

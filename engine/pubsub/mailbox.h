@@ -10,9 +10,9 @@
  * comes in between. */
 uint64_t mailbox_position(struct mailbox *m);
 
-/* The session gets the messages to that name which were posted at or after `since`. */
+/* The session gets the messages to that name which were posted at or after `since`; flags: enum subscribe_flag. */
 void mailbox_enrol(struct mailbox *m, enum sub_kind kind, struct bytes name, struct session *s,
-                   uint64_t since);
+                   uint64_t since, unsigned flags);
 /* It gets none that are posted from `until` on, though others of this mailbox may; expel it after a drain. */
 void mailbox_retire(struct mailbox *m, enum sub_kind kind, struct bytes name, struct session *s,
                     uint64_t until);

@@ -6,24 +6,30 @@
 #include "commands/reply.h"
 #include "pubsub/pubsub.h"
 
-struct message *message_new(enum message_kind kind, enum sub_kind via, struct bytes channel,
-                            struct bytes pattern, struct bytes data)
+struct message *message_new_from(enum message_kind kind, enum sub_kind via, struct bytes channel,
+                                 struct bytes pattern, struct bytes data, struct bytes from_user)
 {
-    struct message *m = mem_calloc(sizeof *m + channel.n + pattern.n + data.n);
+    struct message *m = mem_calloc(sizeof *m + channel.n + pattern.n + data.n + from_user.n);
     char *p = (char *)(m + 1);
     atomic_init(&m->refs, 1);
     m->kind = kind;
     m->via = via;
     m->published_at_ms = clock_wall_ms();
-    const struct bytes from[] = {channel, pattern, data};
-    struct bytes *const to[] = {&m->channel, &m->pattern, &m->data};
-    for (int i = 0; i < 3; i++) {
+    const struct bytes from[] = {channel, pattern, data, from_user};
+    struct bytes *const to[] = {&m->channel, &m->pattern, &m->data, &m->from};
+    for (int i = 0; i < 4; i++) {
         if (from[i].n)
             memcpy(p, from[i].p, from[i].n);
         *to[i] = bytes_of(p, from[i].n);
         p += from[i].n;
     }
     return m;
+}
+
+struct message *message_new(enum message_kind kind, enum sub_kind via, struct bytes channel,
+                            struct bytes pattern, struct bytes data)
+{
+    return message_new_from(kind, via, channel, pattern, data, (struct bytes){0});
 }
 
 void message_ref(struct message *m)

@@ -33,15 +33,26 @@ enum sub_kind { SUB_CHANNEL, SUB_PATTERN, SUB_SHARD, SUB_KINDS };
 /* Formats a message is encoded in, each at most once. */
 enum message_format { MESSAGE_RESP2, MESSAGE_RESP3, MESSAGE_WS_JSON, MESSAGE_FORMATS };
 
-enum message_kind { MESSAGE_PUBLISHED, MESSAGE_KILL, MESSAGE_MONITOR, MESSAGE_WAKE };
+enum message_kind {
+    MESSAGE_PUBLISHED,
+    MESSAGE_JOIN, /* somebody came to the channel, or left: for who asked for it, see channels.h */
+    MESSAGE_LEAVE,
+    MESSAGE_KILL,
+    MESSAGE_MONITOR,
+    MESSAGE_WAKE
+};
 
 struct message {
     _Atomic uint32_t refs;
     enum message_kind kind;
     enum sub_kind via;                   /* which kind of subscription it matched */
     struct bytes channel, pattern, data; /* inside this allocation; pattern for SUB_PATTERN */
+    struct bytes from;                   /* the same: the user who published, came or left; may be empty */
     uint64_t published_at_ms;
-    uint64_t session_id; /* all but MESSAGE_PUBLISHED: for whom */
+    uint64_t epoch, offset; /* its place in the channel's history; 0: there is none */
+    uint64_t except;        /* the session that does not get it, 0: all do */
+    uint64_t session_id; /* JOIN and LEAVE: who; KILL, MONITOR and WAKE: for whom */
+    uint32_t clients, users; /* JOIN and LEAVE: how many are there now */
     uint64_t wait_id;    /* MESSAGE_WAKE: which blocked command */
     int reason;          /* MESSAGE_WAKE: enum wake_reason */
     _Atomic(struct buf *) encoded[MESSAGE_FORMATS];
@@ -50,6 +61,8 @@ struct message {
 /* A message with one reference; the slices are copied. */
 struct message *message_new(enum message_kind kind, enum sub_kind via, struct bytes channel,
                             struct bytes pattern, struct bytes data);
+struct message *message_new_from(enum message_kind kind, enum sub_kind via, struct bytes channel,
+                                 struct bytes pattern, struct bytes data, struct bytes from);
 void message_ref(struct message *m);
 void message_unref(struct message *m);
 /* The message in that format, made by `encode` the first time, by whichever thread comes first.
@@ -65,6 +78,11 @@ message_encode_fn message_encode_resp3;
 
 /* The engine is where a MESSAGE_KILL or MESSAGE_MONITOR finds its session; not used otherwise. */
 struct hub *hub_new(struct engine *e);
+/* Once, before anybody subscribes: what channels keep (owned from here on), and how many bytes all histories may take. */
+struct namespaces;
+void hub_configure(struct hub *h, struct namespaces *set, size_t history_budget);
+/* A part of the upkeep: forgets what is past its time. By the engine's timer, ten times a second. */
+void hub_sweep(struct hub *h, uint64_t now_ms);
 void hub_free(struct hub *h);
 struct engine *hub_engine(struct hub *h);
 
