@@ -381,8 +381,8 @@ static void *read_main(void *arg)
     mem_thread_register();
     note_init(&n, box, rng_u64() | 1);
     while (!over) {
-        over = atomic_load(&c->running) == 0;
         bool again = n.epoch != 0;
+        over = again && atomic_load(&c->running) == 0;
         if (resume(c->hub, &n, BYTES("chat:a"), &page))
             atomic_fetch_add(&c->recovered, 1);
         else if (again)
