@@ -12,8 +12,9 @@
 #include "tools/rdb_settings.h"
 
 static const char *const type_names[TYPE_COUNT] = {
-    [TYPE_STRING] = "strings",   [TYPE_LIST] = "lists",  [TYPE_SET] = "sets",
-    [TYPE_ZSET] = "sorted sets", [TYPE_HASH] = "hashes", [TYPE_STREAM] = "streams"};
+    [TYPE_STRING] = "strings",       [TYPE_LIST] = "lists",  [TYPE_SET] = "sets",
+    [TYPE_ZSET] = "sorted sets",     [TYPE_HASH] = "hashes", [TYPE_STREAM] = "streams",
+    [TYPE_VECTORSET] = "vector sets"};
 
 struct counts {
     uint64_t keys, parts; /* parts: bytes of strings, elements of others */
