@@ -22,6 +22,7 @@
     X(vectors_routes)                                                                              \
     X(vector_items_routes)                                                                         \
     X(vector_search_routes)                                                                        \
+    X(vector_projection_routes)                                                                    \
     X(commands_routes)                                                                             \
     X(transactions_routes)                                                                         \
     X(channels_routes)                                                                             \

@@ -220,3 +220,33 @@ def test_names_of_any_bytes(door):
     equal(door.post(V + "/items", {"items": [{"id": {"b64": "/wA="}, "vector": [2, 1]}, {"id": 7, "vector": [1, 1]}]}).json,
           {"items": [{"id": {"b64": "/wA="}, "created": False}, {"id": "7", "created": True}]})
     equal(search(door, id={"b64": "/wA="}, limit=1)[0]["id"], {"b64": "/wA="})
+
+
+def test_picture(door):
+    r = random.Random(5)
+    along = [[r.gauss(0, 1) for _ in range(12)] for _ in range(2)]
+    items = []
+    for i in range(300):  # two bunches on opposite sides
+        side = along[0] if i < 150 else [-x for x in along[0]]
+        items.append({"id": "e%d" % i, "vector": [s + 0.1 * a + 0.01 * r.gauss(0, 1) for s, a in zip(side, along[1])],
+                      "attributes": {"n": i} if i else None})
+    door.post(V + "/items", {"items": items})
+    picture = door.get(V + "/projection").json
+    equal((picture["total"], len(picture["items"])), (300, 300))
+    assert picture["variance"][0] > 0.9, picture["variance"]
+    of = {p["id"]: p for p in picture["items"]}
+    equal((of["e0"]["attributes"], of["e7"]["attributes"]), (None, {"n": 7}))
+    sides = [of["e%d" % i]["x"] > 0 for i in range(300)]
+    assert sides == [sides[0]] * 150 + [not sides[0]] * 150
+    few = door.get(V + "/projection?limit=20").json
+    equal((few["total"], len({p["id"] for p in few["items"]})), (300, 20))
+    problem(door.get("/v1/vectors/none/projection"), 404, "not-found")
+    for limit in (0, 5001, "x"):
+        problem(door.get(V + "/projection?limit=%s" % limit), 400, "bad-arguments")
+    resp = door.resp()
+    equal(resp.call("ATR.VPROJECT", "none"), None)
+    got = resp.call("ATR.VPROJECT", "v", "COUNT", 2, "WITHATTRIBS")
+    equal((got[0], got[1], got[2], got[4], len(got[5]), len(got[5][0])), ("total", 300, "variance", "points", 2, 4))
+    equal(resp.call("ATR.VPROJECT", "v", "COUNT", 0), "ERR invalid COUNT")
+    equal(resp.call("ATR.VPROJECT", "v", "COUNT"), "ERR syntax error")
+    resp.close()

@@ -186,6 +186,8 @@ async function vectors(): Promise<void> {
   assert.equal(ok(await client.GET(url, red)).vector.length, 3);
   const found = ok(await client.POST('/v1/vectors/{key}/search', {params: {path}, body: {id: 'red', filter: '.warm'}}));
   assert.ok('items' in found && found.items[0]?.id === 'red');
+  const picture = ok(await client.GET('/v1/vectors/{key}/projection', {params: {path}}));
+  assert.deepEqual([picture.total, picture.items.length], [2, 2]);
   const searches = [{id: 'blue', limit: 1}, {vector: [1]}];
   const both = ok(await client.POST('/v1/vectors/{key}/search', {params: {path}, body: {searches}}));
   assert.ok('results' in both && 'items' in both.results[0]! && 'error' in both.results[1]!);
@@ -220,6 +222,7 @@ async function service(): Promise<void> {
   ok(await client.GET('/openapi.yaml', {parseAs: 'text'}));
   ok(await client.GET('/asyncapi.yaml', {parseAs: 'text'}));
   ok(await client.GET('/chat', {parseAs: 'text'}));
+  ok(await client.GET('/vectors', {parseAs: 'text'}));
   ok(await client.GET('/docs', {parseAs: 'text'}));
   assert.match(ok(await client.GET('/docs/viewer.js', {parseAs: 'text'})), /SwaggerUIBundle/);
   ok(await client.GET('/docs/viewer.css', {parseAs: 'text'}));
