@@ -5,6 +5,7 @@
 #   make test       everything: units, clients, differential, doors, browser; plain, ASan+UBSan and TSan
 #   make unit       the unit tests alone          make bench    beside the peers that are installed
 #   make bench-vectors  the vector graph beside hnswlib
+#   make example-vectors  the colours of X11, searched by likeness
 #   make fuzz       the fuzz targets, FUZZ_SECONDS (1800) each, findings in build/fuzz/findings
 #   make lint       clang-tidy, cppcheck, include directions
 #   make format     clang-format over all sources make install  binary, man page, unit, atrium.conf (PREFIX, DESTDIR)
@@ -138,6 +139,10 @@ bench-vectors:
 	@echo "| vectors | atrium | hnswlib | ratio |"; echo "| --- | --- | --- | --- |"
 	@for dim in 128 768; do taskset -c 1 $(BUILD)/bench_vectors 100000 $$dim || exit 1; done
 
+example-vectors: all
+	@tests/packages.sh python3 x11-common
+	@examples/colours.py --start $(BUILD)/atrium
+
 lint:
 	@tests/packages.sh $(LINT_PACKAGES)
 	@tests/lint/includes.py
@@ -167,5 +172,5 @@ install: $(BUILD)/atrium $(BUILD)/atrium.1
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all run unit test test-setup fuzz fuzz-targets bench bench-vectors lint format install clean
+.PHONY: all run unit test test-setup fuzz fuzz-targets bench bench-vectors example-vectors lint format install clean
 -include $(patsubst %.c,$(BUILD)/%.d,atrium.c $(ENGINE_SRC) $(DOOR_SRC) $(UNIT_SRC) $(FUZZ_SRC) tests/fuzz/served.c $(LINEAR_SRC))

@@ -2,10 +2,13 @@
 
 import base64
 import math
+import os
 import random
 import struct
+import subprocess
+import sys
 
-from door import JSON, equal, problem, quote
+from door import JSON, ROOT, equal, problem, quote
 
 V = "/v1/vectors/v"
 FILMS = {"alien": ([1, 0, 0.1], 1979, "horror"), "brazil": ([0.2, 1, 0], 1985, "satire"),
@@ -250,3 +253,14 @@ def test_picture(door):
     equal(resp.call("ATR.VPROJECT", "v", "COUNT", 0), "ERR invalid COUNT")
     equal(resp.call("ATR.VPROJECT", "v", "COUNT"), "ERR syntax error")
     resp.close()
+
+
+def test_the_example_says_what_the_readme_says(door):
+    done = subprocess.run([sys.executable, os.path.join(ROOT, "examples", "colours.py"), "--http-port", str(door.http_port)],
+                          stdout=subprocess.PIPE, timeout=60)
+    equal(done.returncode, 0)
+    text = done.stdout.decode()
+    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as readme:
+        assert "```\n" + text + "```" in readme.read(), text
+    equal(door.get("/v1/vectors/colours").json["count"], 143)
+    equal(len(door.get("/v1/vectors/colours/projection").json["items"]), 143)
