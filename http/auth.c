@@ -3,6 +3,7 @@
 #include "http/base64.h"
 #include "http/cors.h"
 #include "http/problem.h"
+#include "http/router.h"
 #include "http/worker.h"
 
 static bool refuse(struct request *r, const char *slug, const char *detail)
@@ -39,15 +40,32 @@ static bool parse_basic(struct request *r, struct bytes text, struct bytes *user
     return true;
 }
 
+/* Upstash's, in the query. */
+static bool take_token(struct request *r, struct bytes *password)
+{
+    return r->route->flags & ROUTE_UPSTASH && request_query(r, "_token", password);
+}
+
+/* False: answered. */
+static bool take_credentials(struct request *r, struct bytes *user, struct bytes *password)
+{
+    struct bytes header;
+    if (!request_header(r, "Authorization", &header))
+        return take_token(r, password) ||
+               refuse(r, "unauthenticated", "a password is set and the request has none");
+    if (take_scheme(&header, "Bearer")) {
+        *password = header;
+        return true;
+    }
+    return (take_scheme(&header, "Basic") && parse_basic(r, header, user, password)) ||
+           refuse(r, "unauthenticated", "Authorization must be Bearer or Basic");
+}
+
 static bool authenticate(struct request *r)
 {
-    struct bytes header, user = {0}, password;
-    if (!request_header(r, "Authorization", &header))
-        return refuse(r, "unauthenticated", "a password is set and the request has none");
-    if (take_scheme(&header, "Bearer"))
-        password = header;
-    else if (!take_scheme(&header, "Basic") || !parse_basic(r, header, &user, &password))
-        return refuse(r, "unauthenticated", "Authorization must be Bearer or Basic");
+    struct bytes user = {0}, password;
+    if (!take_credentials(r, &user, &password))
+        return false;
     if (session_authenticate(request_session(r), user.n ? user : BYTES("default"), password))
         return true;
     return refuse(r, "wrong-credentials", "no such user, or another password");

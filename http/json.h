@@ -67,6 +67,7 @@ struct json_writer {
     struct buf *out;
     bool comma;         /* a value stands before this one */
     bool int64_strings; /* every integer that a command answered as a decimal string */
+    bool int64_numbers; /* none of them so, whatever their size */
     bool base64;        /* every byte string as {"b64":...} */
 };
 
@@ -83,6 +84,8 @@ void json_put_name(struct json_writer *w, struct bytes name);
 void json_put_bytes(struct json_writer *w, struct bytes s); /* any bytes, by the rule above */
 void json_put_text(struct json_writer *w, const char *s);   /* our own text: UTF-8 for certain */
 void json_put_plain(struct json_writer *w, struct bytes s); /* the same: never as {"b64":...} */
+void json_put_base64(struct json_writer *w, struct bytes s); /* a string that is its base64 */
+void json_put_lossy(struct json_writer *w, struct bytes s);  /* U+FFFD for what is no UTF-8 */
 void json_put_int(struct json_writer *w, int64_t v);        /* a data integer: by the rule above */
 void json_put_count(struct json_writer *w, uint64_t v);     /* a count, a time: always a number */
 void json_put_double(struct json_writer *w, double v);

@@ -79,10 +79,9 @@ static bool is_plain(unsigned char c)
     return c >= 0x20 && c != '"' && c != '\\' && c != 0x7f;
 }
 
-/* Between quotes; s is well-formed UTF-8. Plain runs are copied whole. */
-static void put_quoted(struct json_writer *w, struct bytes s)
+/* s is well-formed UTF-8. Plain runs are copied whole. */
+static void put_chars(struct json_writer *w, struct bytes s)
 {
-    buf_add_char(w->out, '"');
     for (size_t i = 0; i < s.n;) {
         size_t from = i;
         while (i < s.n && is_plain((unsigned char)s.p[i]))
@@ -93,6 +92,12 @@ static void put_quoted(struct json_writer *w, struct bytes s)
             w->out->n += (size_t)(put_escape(to, (unsigned char)s.p[i++]) - to);
         }
     }
+}
+
+static void put_quoted(struct json_writer *w, struct bytes s)
+{
+    buf_add_char(w->out, '"');
+    put_chars(w, s);
     buf_add_char(w->out, '"');
 }
 
@@ -137,11 +142,34 @@ void json_put_plain(struct json_writer *w, struct bytes s)
     put_quoted(w, s);
 }
 
+void json_put_base64(struct json_writer *w, struct bytes s)
+{
+    start_value(w);
+    buf_add_char(w->out, '"');
+    base64_encode(s, w->out);
+    buf_add_char(w->out, '"');
+}
+
+void json_put_lossy(struct json_writer *w, struct bytes s)
+{
+    start_value(w);
+    buf_add_char(w->out, '"');
+    while (s.n) {
+        size_t good = bytes_utf8_check(s), skip = good < s.n ? good + 1 : good;
+        put_chars(w, bytes_of(s.p, good));
+        if (good < s.n)
+            buf_add_str(w->out, "\xef\xbf\xbd");
+        s = bytes_of(s.p + skip, s.n - skip);
+    }
+    buf_add_char(w->out, '"');
+}
+
 /* ---- numbers and the rest -------------------------------------------------------------------- */
 
 void json_put_int(struct json_writer *w, int64_t v)
 {
-    bool quoted = w->int64_strings || v > SAFE_INTEGER || v < -SAFE_INTEGER;
+    bool quoted =
+        w->int64_strings || (!w->int64_numbers && (v > SAFE_INTEGER || v < -SAFE_INTEGER));
     start_value(w);
     if (quoted)
         buf_add_char(w->out, '"');

@@ -145,6 +145,10 @@ static struct json_writer *open_kind(struct request *r, const struct kind *k, in
     if (status == 503 || status == 507)
         answer_header(r, "Retry-After", "1");
     put_kind(w, k, status, detail);
+    if (r->route && r->route->flags & ROUTE_UPSTASH) {
+        json_key(w, "error");
+        json_put_lossy(w, detail);
+    }
     json_key(w, "instance");
     put_text(w, r->target.path);
     json_key(w, "request_id");

@@ -25,6 +25,7 @@
     X(vector_projection_routes)                                                                    \
     X(commands_routes)                                                                             \
     X(transactions_routes)                                                                         \
+    X(upstash_routes)                                                                              \
     X(channels_routes)                                                                             \
     X(metrics_routes)                                                                              \
     X(health_routes)                                                                               \

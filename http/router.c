@@ -13,6 +13,7 @@ struct path {
     const char *pattern;
     unsigned nsegments, nparams;
     struct bytes segments[TARGET_SEGMENTS_MAX]; /* p NULL: a name */
+    bool rest;                                  /* ROUTE_REST */
     const struct route *rows[METHOD_OTHER];
     unsigned indexes[METHOD_OTHER]; /* of the rows */
 };
@@ -45,6 +46,7 @@ static struct path *add_path(const struct route *row)
         wrong_row(row);
     struct path *p = &paths[npaths++];
     p->pattern = row->pattern;
+    p->rest = row->flags & ROUTE_REST;
     for (const char *at = row->pattern; *at;) {
         size_t n = strcspn(++at, "/");
         if (p->nsegments == TARGET_SEGMENTS_MAX)
@@ -124,7 +126,7 @@ const char *router_method(enum http_method method)
 
 static bool fits(const struct path *p, const struct target *t)
 {
-    if (p->nsegments != t->nsegments)
+    if (p->rest ? p->nsegments > t->nsegments : p->nsegments != t->nsegments || t->longer)
         return false;
     for (unsigned i = 0; i < p->nsegments; i++)
         if (p->segments[i].p && !bytes_eq(p->segments[i], t->segments[i]))

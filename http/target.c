@@ -108,8 +108,9 @@ enum target_result target_parse(struct target *t, struct arena *arena, struct by
         return TARGET_NO_PATH;
     rest = bytes_of(t->path.p + 1, t->path.n - 1);
     while (rest.p) {
-        if (t->nsegments == TARGET_SEGMENTS_MAX)
-            return TARGET_NO_PATH;
+        t->longer = t->nsegments == TARGET_SEGMENTS_MAX;
+        if (t->longer)
+            break;
         t->segments[t->nsegments++] = cut(rest, '/', &rest);
     }
     return query.p ? parse_query(t, arena, query) : TARGET_OK;

@@ -20,6 +20,7 @@ struct target {
     struct bytes path; /* raw, from the first '/' */
     unsigned nsegments;
     struct bytes segments[TARGET_SEGMENTS_MAX]; /* raw; "/a/" has two, the second empty */
+    bool longer;                                /* there are more of them */
     unsigned nquery;
     struct query_item *query; /* decoded, in the arena */
 };

@@ -2,6 +2,8 @@
  * one atomic step, if every watched key still has that ETag (null: is not there). Composed of the
  * engine's WATCH, DIGEST, MULTI and EXEC on the worker's session; whatever the outcome, the session
  * is clean afterwards. */
+#include "http/transactions.h"
+
 #include "http/call.h"
 #include "http/commands.h"
 #include "http/etag.h"
@@ -18,8 +20,12 @@ static bool run_word(struct request *r, const char *word)
     return call_run(r) != NULL;
 }
 
-/* Back to no transaction and no watches. */
-static void clean_up(struct request *r)
+void transaction_begin(struct request *r)
+{
+    request_session(r)->composing = true;
+}
+
+void transaction_end(struct request *r)
 {
     struct session *s = request_session(r);
     call_start(r, s->queued >= 0 ? "DISCARD" : "UNWATCH");
@@ -191,9 +197,9 @@ static void run_transaction(struct request *r)
         problem(r, "too-large", "a transaction takes at most %d commands", COMMANDS_MAX);
         return;
     }
-    request_session(r)->composing = true;
+    transaction_begin(r);
     compose(r, commands);
-    clean_up(r);
+    transaction_end(r);
 }
 
 const struct route transactions_routes[] = {

@@ -208,6 +208,15 @@ async function commands(): Promise<void> {
   refused(await client.POST('/v1/transactions', {body}), 412, 'watch-failed');
 }
 
+async function upstash(): Promise<void> {
+  assert.deepEqual(ok(await client.POST('/upstash', {body: ['SET', 'up', 1]})), {result: 'OK'});
+  assert.deepEqual(ok(await client.POST('/upstash/pipeline', {body: [['INCR', 'up'], ['INCR', 'text']]}))[0], {result: 2});
+  assert.deepEqual(ok(await client.POST('/upstash/multi-exec', {body: [['INCR', 'up']]})), [{result: 3}]);
+  const path = {command: 'dbsize'};
+  assert.ok('result' in ok(await client.GET('/upstash/{command}', {params: {path}})));
+  assert.ok('result' in ok(await client.POST('/upstash/{command}', {params: {path}})));
+}
+
 async function channels(): Promise<void> {
   const sent = await client.POST('/v1/channels/{channel}/messages', {params: {path: {channel: 'news'}}, body: 'hi', ...raw});
   assert.equal(ok(sent, 202).receivers, 0);
@@ -244,8 +253,8 @@ async function everyOperation(): Promise<void> {
 }
 
 let [passed, failed] = [0, 0];
-for (const part of [keys, manyKeys, counters, rateLimits, hashes, lists, sets, streams, leaderboards, vectors, commands, channels,
-  service, webSocket, everyOperation]) {
+for (const part of [keys, manyKeys, counters, rateLimits, hashes, lists, sets, streams, leaderboards, vectors, commands, upstash,
+  channels, service, webSocket, everyOperation]) {
   try {
     await part();
     passed++;

@@ -41,9 +41,10 @@ export class Contract {
   #operation(path, item, method) {
     const names = [...path.matchAll(/\{(\w+)\}/g)].map(m => m[1]);
     const source = path.split(/\{\w+\}/).map(s => s.replace(/[.*+?^$()|[\]\\]/g, '\\$&')).join('[^/]*');
+    const further = item['x-further-segments'] ? '(/.*)?' : '';
     const parameters = [...(item.parameters ?? []), ...(item[method].parameters ?? [])].map(p => this.resolve(p));
     return {...item[method], id: item[method].operationId, method: method.toUpperCase(), path, names, parameters,
-      pattern: new RegExp('^' + source + '$'), where: ['paths', path, method]};
+      pattern: new RegExp('^' + source + further + '$'), where: ['paths', path, method]};
   }
 
   resolve(node) {

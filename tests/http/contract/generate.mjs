@@ -91,15 +91,20 @@ export class Generator {
   }
 
   #array(schema, name, depth) {
-    if (name === 'commands' || schema === this.contract.document.components.schemas.command) return this.#commands(schema, depth);
+    if (name === 'commands' || this.#isCommand(schema)) return this.#commands(schema, depth);
     const least = schema.minItems ?? 0, most = schema.maxItems ?? 10;
     const n = depth > 4 ? least : least + this.random.below(Math.min(most - least, 4) + 1);
     return Array.from({length: n}, () => this.value(schema.items ?? {}, name, depth + 1));
   }
 
+  #isCommand(schema) {
+    const {command, upstashCommand} = this.contract.document.components.schemas;
+    return schema === command || schema === upstashCommand;
+  }
+
   // A command that there is, of arguments that may fit.
   #commands(schema, depth) {
-    if (schema !== this.contract.document.components.schemas.command)
+    if (!this.#isCommand(schema))
       return Array.from({length: this.random.below(4)}, () => this.value(schema.items, 'command', depth + 1));
     const argument = () => this.random.chance(0.4) ? this.key(this.random.of(['keys', 'lists', 'sets', 'hashes', 'streams']))
       : this.value(schema.items, 'argument', depth + 1);
@@ -174,6 +179,7 @@ export class Generator {
     const segments = operation.path.replace(/\{(\w+)\}/g, (_, name) => {
       if (wrong && this.random.chance(0.5)) return this.random.of(['%', '%zz', '', 'a/b', '%00', '\xff', '%ff', 'x'.repeat(13000), '..']);
       const text = name === 'key' ? this.key(operation.tags[0])
+        : name === 'command' ? this.random.of(['ping', 'dbsize', 'get', 'none'])
         : name === 'code' ? this.random.of(['wrong-type', 'none'])
           : name in LEARNED ? String(this.value({type: 'string'}, name))
             : this.random.chance(0.8) ? 'm' + this.random.below(4) : this.random.of(STRINGS.slice(1));
