@@ -19,7 +19,8 @@
 /* What libmicrohttpd takes at once. */
 #define FEED_BLOCK_BYTES 4096u
 
-/* Starts the answer, 200 text/event-stream. Headers may be added; false: 406 has been answered. */
+/* Starts the answer, 200 text/event-stream. Headers may be added; false: 406 has been answered. A
+ * HEAD is complete with it: r->feed stays NULL. */
 bool feed_start(struct request *r, void (*feed)(struct request *r), void *state);
 /* One event onto r->out: its id, its name (NULL: a message), then the data, one JSON value that is
  * written through the writer between open and close. */

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "http/acceptor.h"
+#include "http/listening.h"
 #include "http/metrics.h"
 #include "http/replay.h"
 #include "http/router.h"
@@ -16,6 +17,7 @@ struct http {
     struct acceptor *acceptor;
     char host[64];
     struct waiting_room *waiting;
+    struct listening_room *listening;
     struct replays *replays;
     struct metrics *metrics;
     unsigned nworkers;
@@ -34,14 +36,18 @@ static bool start_workers(struct http *h, struct engine *e, struct buf *error)
 {
     unsigned wanted = worker_count(engine_config(e));
     h->waiting = waiting_open(e);
-    if (!h->waiting) {
-        buf_add_str(error, "http: the waiting room's thread did not start");
+    h->listening = listening_open(e);
+    if (!h->waiting || !h->listening) {
+        buf_add_str(error, "http: a thread did not start");
         return false;
     }
     while (h->nworkers < wanted) {
         struct worker *w = &h->workers[h->nworkers];
-        *w = (struct worker){
-            .engine = e, .waiting = h->waiting, .replays = h->replays, .metrics_all = h->metrics};
+        *w = (struct worker){.engine = e,
+                             .waiting = h->waiting,
+                             .listening = h->listening,
+                             .replays = h->replays,
+                             .metrics_all = h->metrics};
         if (!worker_start(w, error))
             return false;
         h->metrics->nworkers = ++h->nworkers;
@@ -87,10 +93,14 @@ void http_close(struct http *h)
         acceptor_stop(h->acceptor);
     if (h->waiting)
         waiting_end(h->waiting);
+    if (h->listening)
+        listening_end(h->listening);
     for (unsigned i = 0; i < h->nworkers; i++)
         worker_stop(&h->workers[i]);
     if (h->waiting)
         waiting_free(h->waiting);
+    if (h->listening)
+        listening_free(h->listening);
     replays_free(h->replays);
     metrics_free(h->metrics);
     mem_free(h);

@@ -81,13 +81,13 @@ void json_close_array(struct json_writer *w);
 void json_key(struct json_writer *w, const char *name);
 void json_put_name(struct json_writer *w, struct bytes name);
 
-void json_put_bytes(struct json_writer *w, struct bytes s); /* any bytes, by the rule above */
-void json_put_text(struct json_writer *w, const char *s);   /* our own text: UTF-8 for certain */
-void json_put_plain(struct json_writer *w, struct bytes s); /* the same: never as {"b64":...} */
+void json_put_bytes(struct json_writer *w, struct bytes s);  /* any bytes, by the rule above */
+void json_put_text(struct json_writer *w, const char *s);    /* our own text: UTF-8 for certain */
+void json_put_plain(struct json_writer *w, struct bytes s);  /* the same: never as {"b64":...} */
 void json_put_base64(struct json_writer *w, struct bytes s); /* a string that is its base64 */
 void json_put_lossy(struct json_writer *w, struct bytes s);  /* U+FFFD for what is no UTF-8 */
-void json_put_int(struct json_writer *w, int64_t v);        /* a data integer: by the rule above */
-void json_put_count(struct json_writer *w, uint64_t v);     /* a count, a time: always a number */
+void json_put_int(struct json_writer *w, int64_t v);         /* a data integer: by the rule above */
+void json_put_count(struct json_writer *w, uint64_t v);      /* a count, a time: always a number */
 void json_put_double(struct json_writer *w, double v);
 void json_put_bool(struct json_writer *w, bool v);
 void json_put_null(struct json_writer *w);

@@ -49,6 +49,7 @@ void request_clear(struct request *r)
     r->begun = r->body_too_large = r->waited = false;
     r->link = NULL;
     r->kept = NULL;
+    r->listener = NULL;
     r->body_bytes = 0;
     r->then = NULL;
     r->log_position = 0;

@@ -17,6 +17,7 @@
 struct MHD_Connection;
 struct kept;
 struct link;
+struct listener;
 struct route;
 struct worker;
 
@@ -50,7 +51,7 @@ struct request {
     struct worker *worker;
     struct MHD_Connection *connection;
     const struct route *route;
-    unsigned route_index; /* of the router; 0: none */
+    unsigned route_index;   /* of the router; 0: none */
     uint64_t started_at_us; /* monotonic */
 
     enum http_method method;
@@ -83,6 +84,7 @@ struct request {
     size_t fed_bytes;                /* that went before and with them */
     bool feed_ended;
 
+    struct listener *listener;  /* of channels (http/listening.h); NULL: none */
     struct kept *kept;          /* of its Idempotency-Key (http/replay.h); NULL: none */
     unsigned kept_headers_from; /* headers before it are not the handler's */
 

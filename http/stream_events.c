@@ -22,11 +22,15 @@ static void move_to(struct place *at, struct bytes id)
     at->id = bytes_of(at->text, n);
 }
 
-/* XREAD's answer: {key: [entry, ...]}, or null where nothing came in time. */
+/* XREAD's answer: {key: [entry, ...]}, or null where nothing came in time; an error ends the feed,
+ * and is told to who comes again. */
 static void send_entries(struct request *r)
 {
     struct place *at = r->feed_state;
     const struct reply_node *nodes = r->reply.nodes;
+    r->feed_ended = nodes[0].kind == NODE_ERROR;
+    if (r->feed_ended)
+        return;
     if (nodes[0].kind == NODE_NULL) {
         feed_heartbeat(r);
         return;

@@ -262,7 +262,7 @@ bool waiting_resume_feed(struct request *r)
 {
     void (*then)(struct request *) = r->then;
     r->then = NULL;
-    if (r->outcome != WAIT_ANSWERED || r->reply.nodes->kind == NODE_ERROR)
+    if (r->outcome != WAIT_ANSWERED)
         return false;
     then(r);
     return true;

@@ -30,7 +30,8 @@ void waiting_call(struct request *r, void (*then)(struct request *r));
 
 /* In the worker: goes on after the wait. False: the connection is to be closed. */
 bool waiting_resume(struct request *r);
-/* The same for an answer that has begun: false also where the command failed or is paused. */
+/* The same for an answer that has begun: false also where commands are paused; `then` is told of
+ * errors too. */
 bool waiting_resume_feed(struct request *r);
 
 #endif

@@ -11,6 +11,7 @@
 #include "http/cors.h"
 #include "http/feed.h"
 #include "http/gzip.h"
+#include "http/listening.h"
 #include "http/head.h"
 #include "http/metrics.h"
 #include "http/problem.h"
@@ -344,6 +345,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
         return;
     *state = NULL;
     replay_forget(r);
+    listening_leave(r);
     deadline_idle(r);
     if (r->begun)
         access_log(r);

@@ -12,15 +12,17 @@
 struct MHD_Daemon;
 struct metrics;
 struct metrics_table;
+struct listening_room;
 struct replays;
 struct waiting_room;
 
 /* Owner: the daemon's thread, but for what is atomic. */
 struct worker {
     struct engine *engine;
-    struct session *session;      /* made by the thread, at its first connection */
-    struct waiting_room *waiting; /* of all workers */
-    struct replays *replays;      /* of all workers */
+    struct session *session;          /* made by the thread, at its first connection */
+    struct waiting_room *waiting;     /* of all workers */
+    struct listening_room *listening; /* of all workers */
+    struct replays *replays;          /* of all workers */
     struct metrics *metrics_all;
     struct metrics_table *metrics; /* its own */
     struct MHD_Daemon *daemon;
@@ -32,7 +34,7 @@ struct worker {
     _Atomic size_t connections;
 };
 
-/* With engine, waiting, replays and metrics_all set, the rest zero. False with a line in `error`; else the
+/* With engine, waiting, listening, replays and metrics_all set, the rest zero. False with a line in `error`; else the
  * worker's thread runs. */
 bool worker_start(struct worker *w, struct buf *error);
 /* Ends the thread, closes its connections, frees what it had. */

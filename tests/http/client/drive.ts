@@ -220,6 +220,11 @@ async function upstash(): Promise<void> {
 async function channels(): Promise<void> {
   const sent = await client.POST('/v1/channels/{channel}/messages', {params: {path: {channel: 'news'}}, body: 'hi', ...raw});
   assert.equal(ok(sent, 202).receivers, 0);
+  const events = await client.GET('/v1/events', {params: {query: {channel: ['news'], pattern: ['n*']}}, parseAs: 'stream'});
+  assert.ok(events.data);
+  let feed = '';
+  for await (const piece of events.data as unknown as AsyncIterable<Uint8Array>)
+    if (/^id: [^]*\n\n/m.test(feed += Buffer.from(piece).toString())) break;
 }
 
 async function service(): Promise<void> {

@@ -1,0 +1,53 @@
+/* The listening room: subscriptions of event streams over HTTP.
+ *
+ * One thread for the whole door owns a session for each listener and gets their messages by its
+ * mailbox. A message goes, by reference, into its listener's queue, and the listener's connection,
+ * which was suspended while there was nothing, goes on in its worker. A queue holds at most
+ * LISTENING_QUEUE_MESSAGES and LISTENING_QUEUE_BYTES: who is slower than that is cut off, and comes
+ * back by Last-Event-ID. A listener that leaves is noticed by its socket.
+ *
+ * Invariants: a listener is in the room from join until the thread has taken its leave; `request`
+ * is NULL exactly from leave on; only a suspended one is resumed, once.
+ *
+ * Thread rule: join, next and leave in the request's worker; open, end and free in the door's. */
+#ifndef ATRIUM_HTTP_LISTENING_H
+#define ATRIUM_HTTP_LISTENING_H
+
+#include "http/request.h"
+
+#define LISTENING_QUEUE_MESSAGES 1024
+#define LISTENING_QUEUE_BYTES    (1u << 20)
+
+struct listening_room;
+
+/* NULL: no thread or no epoll. */
+struct listening_room *listening_open(struct engine *e);
+/* Ends all listeners' streams, and the thread. Who comes later is not let in. */
+void listening_end(struct listening_room *room);
+/* After the workers have ended. */
+void listening_free(struct listening_room *room);
+
+/* What a listener wants; the names are copied. */
+struct listening_ask {
+    const struct bytes *channels, *patterns;
+    unsigned nchannels, npatterns;
+};
+
+/* The request becomes a listener; it is subscribed before listening_next first returns. */
+void listening_join(struct request *r, const struct listening_ask *ask);
+
+enum listening_news {
+    LISTENING_MESSAGE, /* *m is the next one, and its reference the caller's */
+    LISTENING_READY,   /* the subscriptions are made; once, before anything else */
+    LISTENING_QUIET,   /* nothing for FEED_HEARTBEAT_MS */
+    LISTENING_NOTHING, /* yet, but something came before in this piece: send that first */
+    LISTENING_WAIT,    /* yet: the connection has been suspended */
+    LISTENING_OVER,    /* it was too slow, was killed, or the door closes */
+};
+
+/* May suspend where `wait`. */
+enum listening_news listening_next(struct request *r, bool wait, struct message **m);
+/* When the request is over. */
+void listening_leave(struct request *r);
+
+#endif
