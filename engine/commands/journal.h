@@ -26,7 +26,7 @@ struct session;
 struct journal {
     _Atomic bool on;
     _Atomic bool loading;
-    struct aof *aof; /* NULL until the log is first switched on; then there until the end */
+    struct aof *_Atomic aof; /* NULL until the log is first switched on; then there until the end */
 
     _Atomic bool rewrite_asked;
     _Atomic bool rewriting;      /* a child is at work, or about to be */
@@ -46,7 +46,7 @@ struct journal {
 
 static inline bool journal_is_on(const struct journal *j)
 {
-    return atomic_load_explicit(&j->on, memory_order_relaxed);
+    return atomic_load_explicit(&j->on, memory_order_acquire);
 }
 
 void journal_init(struct engine *e);

@@ -54,18 +54,22 @@ static bool note_number(struct bytes note, const char *word, uint64_t *v)
            num_parse_uint(bytes_of(note.p + n, note.n - n), v);
 }
 
-static void take_note(struct replay *p)
+/* One that nobody is known to write is damage, or of a later version. */
+static bool take_note(struct replay *p)
 {
     uint64_t v;
+    if (p->r.note.n >= 3 && memcmp(p->r.note.p, "TS:", 3) == 0) /* Redis's */
+        return true;
     if (note_number(p->r.note, "atrium-time ", &v) && v < UINT64_MAX / 1000)
         p->time_ms = v;
     else if (note_number(p->r.note, "atrium-flags ", &v) && v <= UINT32_MAX)
         p->flags = (uint32_t)v;
     else
-        return;
+        return stop(p, "an unknown note");
     if (!p->in_step)
         p->step_at = p->r.at;
     p->in_step = true;
+    return true;
 }
 
 /* A key that a transaction is to give flags, when it is over. */
@@ -201,7 +205,8 @@ static bool replay_records(struct replay *p)
             return false;
         switch (aof_read(&p->r)) {
         case AOF_NOTE:
-            take_note(p);
+            if (!take_note(p))
+                return false;
             break;
         case AOF_COMMAND:
             if (!run_command(p))

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <time.h>
@@ -14,7 +15,10 @@
 #include "persist/aof_record.h"
 #include "persist/disk.h"
 
-#define GATHER_MS 5 /* between two writes where no reply waits for them */
+#define GATHER_MS   5 /* between two writes where no reply waits for them */
+#define GATHER_MIN  8 /* records, below which nobody is waited for */
+#define PATIENCE_US 2000
+#define SLICE_US    100
 #define SYNC_MS                                                                                    \
     900 /* everysec: the oldest record waits so long; the sync takes the rest of the second */
 #define RETRY_MS     200
@@ -45,6 +49,7 @@ struct aof {
     struct chunks closed;    /* lock; full ones before `pending` */
     unsigned db;             /* of the last record, DB_NONE: not known; lock */
     bool idle;               /* the writer waits for work; lock */
+    unsigned pending_n;      /* records since the last take; lock */
     bool stop, sync_asked;   /* lock */
     unsigned waiting;        /* threads in aof_wait; lock */
 
@@ -61,6 +66,8 @@ struct aof {
     int fd;                     /* -1: none, all is thrown away */
     uint64_t size, synced_size; /* of the file */
     uint64_t oldest_ms;         /* when the first of `kept` was taken */
+    unsigned last_n[2];         /* records of the last takes */
+    uint64_t sync_avg_us;       /* of late */
     void (*on_progress)(void *ctx);
     void *ctx;
     pthread_t writer;
@@ -94,6 +101,7 @@ static uint64_t appended(struct aof *a, size_t before)
         atomic_load_explicit(&a->appended, memory_order_relaxed) + (a->pending.n - before);
     atomic_store_explicit(&a->appended, position, memory_order_release);
     /* Where replies wait for the disk, whoever lets them wait kicks, once for all that it has appended by then. */
+    a->pending_n++;
     if (a->idle && atomic_load_explicit(&a->policy, memory_order_relaxed) != AOF_ALWAYS)
         wake_writer(a);
     return position;
@@ -164,6 +172,9 @@ bool aof_rotating(struct aof *a)
 
 static void take(struct aof *a)
 {
+    a->last_n[1] = a->last_n[0];
+    a->last_n[0] = a->pending_n;
+    a->pending_n = 0;
     if (a->pending.n)
         close_chunk(a);
     struct chunk *first = a->closed.first;
@@ -261,6 +272,7 @@ static bool sync_file(struct aof *a)
         return false;
     }
     uint64_t took_us = clock_mono_us() - began_us;
+    a->sync_avg_us = (a->sync_avg_us * 7 + took_us) / 8;
     atomic_fetch_add_explicit(&a->syncs, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&a->sync_us, took_us, memory_order_relaxed);
     if (took_us > atomic_load_explicit(&a->sync_us_max, memory_order_relaxed))
@@ -361,14 +373,19 @@ static bool work(struct aof *a, bool asked)
 
 /* ---- the writer: its thread ------------------------------------------------------------------ */
 
-static struct timespec in_ms(uint64_t ms)
+static struct timespec in_us(uint64_t us)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
-    t.tv_nsec += (long)(ms % 1000) * 1000000L;
-    t.tv_sec += (time_t)(ms / 1000) + t.tv_nsec / 1000000000L;
+    t.tv_nsec += (long)(us % 1000000) * 1000L;
+    t.tv_sec += (time_t)(us / 1000000) + t.tv_nsec / 1000000000L;
     t.tv_nsec %= 1000000000L;
     return t;
+}
+
+static struct timespec in_ms(uint64_t ms)
+{
+    return in_us(ms * 1000);
 }
 
 /* How long the writer may sleep if nothing comes: until the next sync. */
@@ -387,6 +404,21 @@ static bool has_work(const struct aof *a)
     return a->pending.n || a->closed.first || a->sync_asked || a->stop;
 }
 
+/* Many writers that each wait for their reply come in cohorts: those that missed a sync wait for the next, alone. As
+ * long as others keep coming, for about the time of a sync, they are waited for; with few writers nobody is. */
+static void gather(struct aof *a)
+{
+    unsigned most = a->last_n[0] > a->last_n[1] ? a->last_n[0] : a->last_n[1], seen = 0;
+    uint64_t us = a->sync_avg_us < PATIENCE_US ? a->sync_avg_us : PATIENCE_US;
+    if (most < GATHER_MIN || us < 2 * SLICE_US)
+        return;
+    for (uint64_t end = clock_mono_us() + us; a->pending_n != seen && clock_mono_us() < end;) {
+        struct timespec until = in_us(SLICE_US);
+        seen = a->pending_n;
+        pthread_cond_timedwait(&a->work, &a->lock, &until);
+    }
+}
+
 /* Waits for work; the lock is held. Where no reply waits for the disk, a moment's records are gathered. */
 static void wait_for_work(struct aof *a)
 {
@@ -399,8 +431,11 @@ static void wait_for_work(struct aof *a)
             pthread_cond_timedwait(&a->work, &a->lock, &until);
         a->idle = false;
     }
-    if (!failing && !a->stop && !a->sync_asked && !a->closed.first && a->pending.n &&
-        atomic_load(&a->policy) != AOF_ALWAYS) {
+    if (failing || a->stop || a->sync_asked || a->closed.first || !a->pending.n)
+        return;
+    if (atomic_load(&a->policy) == AOF_ALWAYS) {
+        gather(a);
+    } else {
         struct timespec until = in_ms(GATHER_MS);
         pthread_cond_timedwait(&a->work, &a->lock, &until);
     }
@@ -412,6 +447,7 @@ static void *writer_main(void *arg)
     bool ok = true;
     mem_thread_register();
     prctl(PR_SET_NAME, "aof");
+    prctl(PR_SET_TIMERSLACK, 1000); /* ns: waits are short */
     pthread_mutex_lock(&a->lock);
     while (!a->stop || has_work(a)) {
         wait_for_work(a);
