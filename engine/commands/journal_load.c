@@ -4,9 +4,7 @@
  * What a crash or a power cut leaves at the end (half a command, a transaction without its EXEC) is cut off, with a
  * warning; anywhere else it ends the start. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,6 +15,7 @@
 #include "internal.h"
 #include "persist/aof_record.h"
 #include "persist/disk.h"
+#include "persist/mapped.h"
 #include "persist/snapshot.h"
 
 /* Records between two looks at whether it goes on. */
@@ -222,15 +221,11 @@ static bool replay_records(struct replay *p)
     }
 }
 
-static bool replay_file(struct replay *p, int fd, size_t n)
+/* Replays what stands in the file from byte `from` on. */
+static bool replay_file(struct replay *p, const struct mapped *m, size_t from)
 {
-    void *map = mmap(NULL, n, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (map == MAP_FAILED) {
-        buf_printf(p->error, "%s: %s", p->path, strerror(errno));
-        return false;
-    }
-    madvise(map, n, MADV_SEQUENTIAL);
-    aof_reader_init(&p->r, map, n);
+    aof_reader_init(&p->r, m->p, m->n);
+    p->r.next = from;
     p->in_step = p->in_transaction = false;
     p->db = 0;
     buf_clear(&p->late);
@@ -239,44 +234,39 @@ static bool replay_file(struct replay *p, int fd, size_t n)
     bool ok = replay_records(p);
     session_free(p->session);
     aof_reader_release(&p->r);
-    munmap(map, n);
     return ok;
 }
 
 /* ---- all files --------------------------------------------------------------------------------- */
 
-static bool load_base_rdb(struct replay *p)
+/* Behind the snapshot that Redis 5 and 6 began their one log file with, commands follow; *used is where. */
+static bool load_base_rdb(struct replay *p, const struct mapped *m, size_t *used)
 {
     struct rdb_settings settings = rdb_settings_of(p->e->config, 0); /* nothing is due */
     settings.string_max = SIZE_MAX;
     settings.unsummed = !config_int(p->e->config, CONFIG_RDBCHECKSUM);
-    enum snapshot_result r =
-        snapshot_load(p->e->ks, p->path, &settings, &p->e->snapshot.loading, p->error);
-    if (r == SNAPSHOT_MISSING)
-        buf_printf(p->error, "%s: the manifest names it, and it is not there", p->path);
-    return r == SNAPSHOT_LOADED;
+    return snapshot_load_head(p->e->ks, m->p, m->n, p->path, &settings, &p->e->snapshot.loading,
+                              p->error, used) == SNAPSHOT_LOADED;
 }
 
-static bool begins_with_rdb(int fd)
+static bool begins_with_rdb(const struct mapped *m)
 {
-    char magic[5];
-    return pread(fd, magic, sizeof magic, 0) == (ssize_t)sizeof magic &&
-           memcmp(magic, "REDIS", 5) == 0;
+    return m->n > 5 && memcmp(m->p, "REDIS", 5) == 0;
 }
 
 static bool load_one(struct replay *p)
 {
-    struct stat st;
-    int fd = open(p->path, O_RDONLY | O_CLOEXEC);
-    bool ok = fd >= 0 && fstat(fd, &st) == 0;
-    if (!ok)
-        buf_printf(p->error, "%s: the manifest names it: %s", p->path, strerror(errno));
-    else if (begins_with_rdb(fd))
-        ok = load_base_rdb(p);
-    else if (st.st_size > 0)
-        ok = replay_file(p, fd, (size_t)st.st_size);
-    if (fd >= 0)
-        close(fd);
+    struct mapped m;
+    size_t used = 0;
+    int failed = mapped_open(&m, p->path);
+    if (failed) {
+        buf_printf(p->error, "%s: the manifest names it: %s", p->path, strerror(failed));
+        return false;
+    }
+    bool ok = !begins_with_rdb(&m) || load_base_rdb(p, &m, &used);
+    if (ok && used < m.n)
+        ok = replay_file(p, &m, used);
+    mapped_close(&m);
     return ok;
 }
 

@@ -65,7 +65,9 @@ static enum rdb_part wrong(struct rdb_file *f, const char *what)
 static enum rdb_part end(struct rdb_file *f)
 {
     size_t more = f->version < SUM_VERSION ? 0 : RDB_SUM_BYTES;
-    if (rdb_left(&f->r) == more)
+    if (f->tail && rdb_left(&f->r) > more)
+        f->n = rdb_file_at(f) + more;
+    if (f->n - rdb_file_at(f) == more)
         return RDB_PART_END;
     return wrong(f, rdb_left(&f->r) < more ? "cut off in its checksum" : "bytes after its end");
 }

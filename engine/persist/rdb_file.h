@@ -30,7 +30,9 @@ struct rdb_file {
     size_t n;
     struct rdb_reader r;
     int version;
-    bool valkey;       /* its versions from 80 on have types of their own */
+    bool valkey; /* its versions from 80 on have types of their own */
+    bool
+        tail; /* set after rdb_file_begin: something else may follow; at RDB_PART_END n is the file's own length */
     const char *wrong; /* of RDB_PART_WRONG, and where rdb_file_begin is false */
 
     /* The part. Texts are its owner's until the next call. */

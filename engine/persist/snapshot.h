@@ -61,6 +61,11 @@ enum snapshot_result snapshot_load(struct keyspace *ks, const char *path,
 enum snapshot_result snapshot_load_bytes(struct keyspace *ks, const void *p, size_t n,
                                          const char *path, const struct rdb_settings *settings,
                                          struct snapshot_progress *progress, struct buf *error);
+/* The same where something else may follow, as the commands of a log of Redis 5 or 6: *used is where that begins. */
+enum snapshot_result snapshot_load_head(struct keyspace *ks, const void *p, size_t n,
+                                        const char *path, const struct rdb_settings *settings,
+                                        struct snapshot_progress *progress, struct buf *error,
+                                        size_t *used);
 #define RDB_MEMORY_FACTOR 512
 #define RDB_MEMORY_FIXED  ((size_t)64 << 20)
 

@@ -250,8 +250,37 @@ static void *sum_up(void *arg)
     return NULL;
 }
 
+static bool wrong_sum(struct loading *in, bool loaded)
+{
+    if (loaded)
+        buf_printf(in->error, "%s: wrong checksum at byte %zu", in->path, in->f.n - RDB_SUM_BYTES);
+    else
+        buf_add_str(in->error, "; the checksum is wrong, too: the file is damaged or cut off");
+    return false;
+}
+
+static bool load_keys(struct loading *in)
+{
+    bool ok = load_parts(in);
+    return place_all(in) && ok;
+}
+
+/* Where it ends is not known before; its checksum, which stands there, is computed then. */
+static bool load_head(struct loading *in)
+{
+    struct summing s = {.f = &in->f};
+    uint64_t expected;
+    in->f.tail = true;
+    if (!load_keys(in))
+        return false;
+    if (in->settings->unsummed || !rdb_file_sum(&in->f, &expected))
+        return true;
+    sum_up(&s);
+    return s.sum == expected || wrong_sum(in, true);
+}
+
 /* Loads all, and looks at the checksum where there is one and it is asked for. */
-static bool load_summed(struct loading *in)
+static bool load_whole(struct loading *in)
 {
     struct rdb_file whole = in->f;
     struct summing s = {.f = &whole};
@@ -259,32 +288,48 @@ static bool load_summed(struct loading *in)
     pthread_t thread;
     bool sums = !in->settings->unsummed && rdb_file_sum(&whole, &expected);
     bool beside = sums && pthread_create(&thread, NULL, sum_up, &s) == 0;
-    bool ok = load_parts(in);
-    ok = place_all(in) && ok;
+    bool ok = load_keys(in);
     if (beside)
         pthread_join(thread, NULL);
     else if (sums)
         sum_up(&s);
     if (!sums || s.sum == expected || (in->error->n == 0 && !ok))
         return ok;
-    if (ok)
-        buf_printf(in->error, "%s: wrong checksum at byte %zu", in->path, whole.n - RDB_SUM_BYTES);
-    else
-        buf_add_str(in->error, "; the checksum is wrong, too: the file is damaged or cut off");
-    return false;
+    return wrong_sum(in, ok);
+}
+
+/* used NULL: nothing may follow. */
+static enum snapshot_result load(struct keyspace *ks, const void *p, size_t n, const char *path,
+                                 const struct rdb_settings *settings,
+                                 struct snapshot_progress *progress, struct buf *error,
+                                 size_t *used)
+{
+    struct loading in = {
+        .ks = ks, .path = path, .settings = settings, .progress = progress, .error = error};
+    atomic_store(&progress->total_bytes, n);
+    bool ok = !rdb_file_begin(&in.f, p, n) ? fail(&in, in.f.wrong)
+              : used                       ? load_head(&in)
+                                           : load_whole(&in);
+    rdb_file_release(&in.f);
+    tell(&in);
+    if (used)
+        *used = in.f.n;
+    return ok ? SNAPSHOT_LOADED : error->n ? SNAPSHOT_BAD : SNAPSHOT_STOPPED;
 }
 
 enum snapshot_result snapshot_load_bytes(struct keyspace *ks, const void *p, size_t n,
                                          const char *path, const struct rdb_settings *settings,
                                          struct snapshot_progress *progress, struct buf *error)
 {
-    struct loading in = {
-        .ks = ks, .path = path, .settings = settings, .progress = progress, .error = error};
-    atomic_store(&progress->total_bytes, n);
-    bool ok = rdb_file_begin(&in.f, p, n) ? load_summed(&in) : fail(&in, in.f.wrong);
-    rdb_file_release(&in.f);
-    tell(&in);
-    return ok ? SNAPSHOT_LOADED : error->n ? SNAPSHOT_BAD : SNAPSHOT_STOPPED;
+    return load(ks, p, n, path, settings, progress, error, NULL);
+}
+
+enum snapshot_result snapshot_load_head(struct keyspace *ks, const void *p, size_t n,
+                                        const char *path, const struct rdb_settings *settings,
+                                        struct snapshot_progress *progress, struct buf *error,
+                                        size_t *used)
+{
+    return load(ks, p, n, path, settings, progress, error, used);
 }
 
 static enum snapshot_result fail_file(const char *path, const char *why, struct buf *error)

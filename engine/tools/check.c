@@ -54,11 +54,13 @@ static int check_file(const char *path, bool as_log, bool last)
     if (failed)
         return cannot_read(path, failed);
     printf("%s\n", path);
-    bool whole = false;
+    const void *p = m.p ? m.p : "";
+    size_t used = m.n;
+    bool whole;
     if (is_rdb(&m) || !(as_log || is_log(&m)))
-        whole = check_rdb(m.p ? m.p : "", m.n);
+        whole = check_rdb(p, m.n, &used) && (used == m.n || check_log(p, m.n, used, last));
     else
-        whole = check_log(m.p ? m.p : "", m.n, last);
+        whole = check_log(p, m.n, 0, last);
     puts(whole ? "  ok" : "  NOT OK");
     mapped_close(&m);
     return whole ? TOOL_WELL : TOOL_NOT_WELL;

@@ -172,14 +172,17 @@ static bool check_sum(const struct rdb_file *f)
     return right;
 }
 
-bool check_rdb(const void *p, size_t n)
+bool check_rdb(const void *p, size_t n, size_t *used)
 {
     struct rdb_file f;
     struct contents *c = mem_calloc(sizeof *c);
     bool ok = rdb_file_begin(&f, p, n);
+    f.tail = used != NULL;
     if (ok) {
         printf("  %s version %d, %zu bytes\n", f.valkey ? "Valkey RDB" : "RDB", f.version, n);
         ok = walk(&f, c);
+        if (used)
+            *used = f.n;
         print_contents(c);
         ok = check_sum(&f) && ok;
     } else {

@@ -18,6 +18,11 @@ from test_snapshot import atrium, reference
 THRESHOLDS = ("hash-max-listpack-entries", "zset-max-listpack-entries", "set-max-intset-entries", "list-max-listpack-size")
 
 
+def server(folder, *flags):
+    return test_snapshot.server(lambda port: [os.environ["ATRIUM_PROGRAM"], "--dir", folder, "--port", str(port), "--memcached-port",
+                                              "0", "--http-port", "0", *flags], folder)
+
+
 class Files(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="rdb-files-")
@@ -123,6 +128,29 @@ class Files(unittest.TestCase):
         self.assertRegex(self.refused(whole[:15]), "at byte 15 of 15")
         self.assertRegex(self.refused(b"REDIS0013" + whole[9:]), "a version of the format that is not known")
         self.assertRegex(self.refused(b"hello"), "not an RDB file")
+
+    def test_a_log_that_begins_with_a_snapshot(self):
+        """As Redis 5 and 6 wrote it, in one file; it becomes the base of the log here."""
+        def command(*words):
+            return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(w), w) for w in words)
+        head = rdb.file([rdb.aux(b"aof-preamble", b"1"), rdb.select(0), rdb.key(b"a", b"\x00\x011"), rdb.key(b"b", b"\x00\x012"),
+                         rdb.select(3), rdb.key(b"c", b"\x00\x013")], magic=b"REDIS0009")
+        tail = command(b"SELECT", b"0") + command(b"INCR", b"a") + command(b"DEL", b"b") + command(b"RPUSH", b"l", b"x", b"y")
+        half = command(b"SET", b"half", b"v")[:-3]
+        for data in head + tail, head + tail + half:
+            with open(os.path.join(self.folder, "appendonly.aof"), "wb") as f:
+                f.write(data)
+            done = subprocess.run([os.environ["ATRIUM_PROGRAM"], "check", os.path.join(self.folder, "appendonly.aof")],
+                                  stdout=subprocess.PIPE)
+            self.assertEqual(done.returncode, 0 if data == head + tail else 1)
+            self.assertIn(b"db 0: 2 keys", done.stdout)
+            self.assertIn(b"  4 commands, 0 transactions", done.stdout)
+            for _ in range(2):
+                with server(self.folder, "--appendonly", "yes") as client:
+                    self.assertEqual((client.get("a"), client.get("b"), client.lrange("l", 0, -1)), (b"2", None, [b"x", b"y"]))
+                    self.assertEqual(client.dbsize(), 2)
+                    self.assertEqual(redis.Redis(port=client.connection_pool.connection_kwargs["port"], db=3).get("c"), b"3")
+            shutil.rmtree(os.path.join(self.folder, "appendonlydir"))
 
     def test_redis_at_each_threshold(self):
         """Small limits make it write the plain forms, large ones the packed ones; LRU and LFU opcodes beside."""

@@ -1,7 +1,8 @@
 /* A whole RDB file: it is loaded, or refused with a line that names it. What was loaded holds the keyspace's invariants, and
  * memory stays within what snapshot.h promises for a file of that length.
  *
- * Input: the file, with a checksum or with zeros for one; that of a wrong one is not looked at. */
+ * Input: the file, with a checksum or with zeros for one, which is not looked at. One of odd length may be followed by
+ * something else. */
 #include <stdatomic.h>
 
 #include "persist/snapshot.h"
@@ -51,9 +52,12 @@ static void load(struct keyspace *ks, const char *block, size_t n)
     atomic_store(&live, 0);
     atomic_store(&peak, 0);
     atomic_store(&counts, true);
+    size_t used = 0;
     enum snapshot_result result =
-        snapshot_load_bytes(ks, block, n, "a file", &settings, &progress, &error);
+        n & 1 ? snapshot_load_head(ks, block, n, "a file", &settings, &progress, &error, &used)
+              : snapshot_load_bytes(ks, block, n, "a file", &settings, &progress, &error);
     atomic_store(&counts, false);
+    MUST(used <= n);
     MUST(atomic_load(&peak) <= (long long)(RDB_MEMORY_FACTOR * n + RDB_MEMORY_FIXED));
     MUST(result == SNAPSHOT_LOADED || result == SNAPSHOT_BAD);
     MUST((result == SNAPSHOT_BAD) == (error.n > 0));
