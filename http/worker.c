@@ -279,8 +279,10 @@ static enum MHD_Result run(struct request *r)
         refuse_large(r);
     else if (!r->status)
         handle(r);
+    if (r->then)
+        return MHD_YES; /* the waiting room's by now, which sets the position too */
     r->log_position = s->log_position;
-    return r->then ? MHD_YES : finish(r);
+    return finish(r);
 }
 
 /* Its wait is over. */

@@ -13,7 +13,7 @@ const {values, positionals} = parseArgs({allowPositionals: true, options: {
 }});
 const port = Number(positionals[0]);
 const agent = new http.Agent({keepAlive: true, maxSockets: 1});
-const ENOUGH = 3000; // requests after which each operation should have succeeded
+const ENOUGH = 15000; // requests after which each operation should have succeeded
 const EVENTS_MS = 30; // how long a stream of events is listened to
 // What ends or changes the server itself, or takes long.
 const LEFT_OUT = new Set(('shutdown debug config save bgsave bgrewriteaof client acl auth replicaof slaveof failover psync sync replconf ' +

@@ -10,6 +10,7 @@ const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'FR
 // Which of the values that answers had fits a parameter or member of another name.
 const LEARNED = {id: 'id', ids: 'id', start: 'id', end: 'id', pending_after: 'id', etag: 'etag', 'If-Match': 'etag', 'If-None-Match': 'etag',
   cursor: 'cursor', 'Last-Event-ID': 'id', epoch: 'epoch'};
+const DIMENSIONS = 3;
 const WAITS = /^(wait|block)_ms$/;
 const LONG_WAIT_MS = 5;
 
@@ -52,6 +53,13 @@ export class Generator {
     schema = this.contract.resolve(schema) ?? {};
     if ('const' in schema) return schema.const;
     if (schema.enum) return r.of(schema.enum);
+    if (name === 'Idempotency-Key' && r.chance(0.9)) return 'key' + r.below(1e9);
+    if (this.tag === 'vectors') {
+      if (name === 'id') return this.#member();
+      if (name === 'vector' && !r.chance(0.05)) return Array.from({length: DIMENSIONS}, () => r.below(200) / 100 - 1);
+      if (name === 'vector_b64' && r.chance(0.8)) return Buffer.from(Float32Array.of(1, r.next(), r.next()).buffer).toString('base64');
+      if (name === 'filter' && r.chance(0.8)) return r.of(['.f', '.f > 1', '.g == "x" or not .f', '.f in [1, 2]', '1 +']);
+    }
     const known = this.learned[LEARNED[name]];
     if (known && schema.type !== 'integer' && schema.type !== 'array' && r.chance(0.7)) return this.#learnedAs(name, r.of(known));
     const branches = schema.oneOf ?? schema.anyOf;
@@ -128,6 +136,10 @@ export class Generator {
       : Object.fromEntries(Object.entries(example).map(([name, v]) => [name, WAITS.test(name) ? LONG_WAIT_MS : v]));
   }
 
+  #member() {
+    return this.random.chance(0.8) ? 'm' + this.random.below(4) : this.random.of(STRINGS.slice(1));
+  }
+
   key(kind) {
     return `${kind}:${this.random.below(3)}`;
   }
@@ -164,6 +176,7 @@ export class Generator {
   // {operation, method, target, headers, body, json: what the body is where it is whole JSON, query}
   request() {
     const r = this.random, operation = r.of(this.contract.operations);
+    this.tag = operation.tags[0];
     const request = {operation, method: operation.method, headers: {}, body: undefined, query: []};
     const wrong = r.chance(0.35) ? r.of(['path', 'query', 'header', 'method', 'json', 'json', 'json', 'text', 'type']) : '';
     request.target = this.#path(operation, wrong === 'path');
@@ -181,8 +194,7 @@ export class Generator {
       const text = name === 'key' ? this.key(operation.tags[0])
         : name === 'command' ? this.random.of(['ping', 'dbsize', 'get', 'none'])
         : name === 'code' ? this.random.of(['wrong-type', 'none'])
-          : name in LEARNED ? String(this.value({type: 'string'}, name))
-            : this.random.chance(0.8) ? 'm' + this.random.below(4) : this.random.of(STRINGS.slice(1));
+          : name in LEARNED && this.tag !== 'vectors' ? String(this.value({type: 'string'}, name)) : this.#member();
       return encodeURIComponent(text);
     });
     return segments;
