@@ -3,7 +3,6 @@
  * elements. */
 #include <stdio.h>
 
-#include "base/clock.h"
 #include "http/call.h"
 #include "http/problem.h"
 #include "http/resources.h"

@@ -6,9 +6,10 @@
  * the top level of the element's JSON object. An expression is parsed once, into a program in postfix order (Dijkstra's
  * shunting yard), and then run for each element without allocation: values are slices of the expression or of the JSON.
  *
- * A member that is missing, or is an object, makes the whole expression false, as does JSON that cannot be read. true and
- * false are 1 and 0. Two texts are equal by their bytes; all other comparisons and arithmetic are of numbers, for which a
- * text stands that is one, any other for 0. `in` asks whether a list has an equal item, or a text contains the other.
+ * A member that is missing, is an object, or is a list with lists or objects in it, makes the whole expression false, as
+ * does JSON that cannot be read. true and false are 1 and 0. Two texts are equal by their bytes; all other comparisons
+ * and arithmetic are of numbers, for which a text stands that is one, any other for 0. `in` asks whether a list has an
+ * equal item, or a text contains the other (of at most 2 KiB, where one of them has backslashes in its JSON).
  *
  * Limits: FILTER_BYTES_MAX of expression, FILTER_DEPTH_MAX values on the stack. Complexity: compile O(n), match
  * O(program * JSON). Thread rule: a compiled filter is only read. */

@@ -34,11 +34,12 @@ static bool scan_text(struct scan *s, struct filter_value *v)
     return true;
 }
 
-/* Passes over an object or a list. */
-static bool skip_nested(struct scan *s)
+/* Passes over an object or a list; is there none in it? */
+static bool skip_nested(struct scan *s, bool *flat)
 {
     struct filter_value ignored;
     size_t depth = 0;
+    *flat = true;
     do {
         if (s->at == s->end)
             return false;
@@ -49,6 +50,7 @@ static bool skip_nested(struct scan *s)
         }
         depth += *s->at == '{' || *s->at == '[';
         depth -= *s->at == '}' || *s->at == ']';
+        *flat &= depth < 2;
         s->at++;
     } while (depth);
     return true;
@@ -83,9 +85,10 @@ static bool scan_value(struct scan *s, struct filter_value *v, bool *usable)
     if (*s->at != '{' && *s->at != '[')
         return scan_word(s, v);
     const char *from = s->at + 1;
-    *usable = *s->at == '[';
-    if (!skip_nested(s))
+    bool list = *s->at == '[', flat;
+    if (!skip_nested(s, &flat))
         return false;
+    *usable = list && flat;
     *v = (struct filter_value){.kind = FILTER_JSON_LIST,
                                .text = bytes_of(from, (size_t)(s->at - from))};
     return true;

@@ -4,12 +4,36 @@
 #include "base/num.h"
 #include "types/vector_filter_internal.h"
 
+/* Longer parts with backslashes in them, or looked for in a text with some, are in none: so looking takes
+ * time in proportion to the text, and room on the stack. */
+#define PART_MAX 2048
+
+static size_t decode(struct filter_text *t, char *to, size_t max)
+{
+    size_t n = 0;
+    int c;
+    while (n < max && (c = filter_text_next(t)) >= 0)
+        to[n++] = (char)c;
+    return n;
+}
+
 static double as_number(const struct filter_value *v)
 {
+    char plain[256];
     double number;
     if (v->kind == FILTER_NUMBER)
         return v->number;
-    return v->kind == FILTER_TEXT && num_parse_double(v->text, &number) ? number : 0;
+    if (v->kind != FILTER_TEXT)
+        return 0;
+    struct bytes text = v->text;
+    if (v->escaped) {
+        struct filter_text t;
+        filter_text_begin(&t, v);
+        text = bytes_of(plain, decode(&t, plain, sizeof plain));
+        if (filter_text_next(&t) >= 0)
+            return 0;
+    }
+    return num_parse_double(text, &number) ? number : 0;
 }
 
 static bool as_truth(const struct filter_value *v)
@@ -51,28 +75,27 @@ static bool equal(const struct filter_value *a, const struct filter_value *b)
     return as_number(a) == as_number(b);
 }
 
-/* Does the text begin with the other? */
-static bool begins(struct filter_text text, struct filter_text with)
-{
-    for (int c; (c = filter_text_next(&with)) >= 0;) {
-        if (filter_text_next(&text) != c)
-            return false;
-    }
-    return true;
-}
-
 static bool contains(const struct filter_value *text, const struct filter_value *part)
 {
+    char needle[PART_MAX], window[2 * PART_MAX];
+    struct filter_text t, p;
     if (!text->escaped && !part->escaped)
         return part->text.n == 0 ||
                memmem(text->text.p, text->text.n, part->text.p, part->text.n) != NULL;
-    struct filter_text t, p;
     filter_text_begin(&t, text);
     filter_text_begin(&p, part);
+    size_t n = decode(&p, needle, sizeof needle), held = 0, more;
+    if (n == 0 || filter_text_next(&p) >= 0)
+        return n == 0;
     do {
-        if (begins(t, p))
+        more = decode(&t, window + held, sizeof window - held);
+        held += more;
+        if (memmem(window, held, needle, n))
             return true;
-    } while (filter_text_next(&t) >= 0);
+        size_t keep = held < n - 1 ? held : n - 1;
+        memmove(window, window + held - keep, keep);
+        held = keep;
+    } while (more);
     return false;
 }
 
