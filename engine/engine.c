@@ -7,6 +7,7 @@
 #include "commands/memcached.h"
 #include "commands/snapshot.h"
 #include "commands/wait.h"
+#include "commands/memory_limit.h"
 #include "internal.h"
 #include "types/registry.h"
 
@@ -169,6 +170,8 @@ static void *timer_main(void *arg)
         pthread_mutex_unlock(&e->timer_lock);
         loading_turn(e);
         busy = !loading_runs(&e->loading) && expire_due(e, th->gate_word);
+        if (!loading_runs(&e->loading))
+            memory_limit_turn(th);
         memcached_flush_due(e);
         hub_sweep(e->hub, clock_wall_ms());
         snapshot_turn(e);
@@ -245,6 +248,7 @@ void engine_notify(struct engine *e, unsigned db, uint32_t event_class, const ch
 static void on_expired(void *ctx, unsigned db, struct bytes key, const char *event)
 {
     uint32_t cls = strcmp(event, "expired") == 0    ? EVENT_EXPIRED
+                   : strcmp(event, "evicted") == 0  ? EVENT_EVICTED
                    : strcmp(event, "hexpired") == 0 ? EVENT_HASH
                                                     : EVENT_GENERIC;
     if (cls != EVENT_HASH) /* else it is still there */

@@ -42,6 +42,8 @@ struct engine_thread {
     _Atomic uint64_t took[4][ENGINE_LATENCY_BUCKETS], took_us[4]; /* engine_latency, by door */
     _Atomic uint64_t changes; /* of keys, since the start */
     struct effects effects;
+    /* memory_limit.c: up to where this thread need not ask, and under which limit. */
+    int64_t memory_quiet_until, memory_limit;
 };
 
 struct engine {

@@ -123,7 +123,9 @@ struct thread_counters {
 
 static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct thread_counters registry[THREADS_MAX];
+static int registered;        /* slots that were ever in use; registry_lock */
 static int64_t retired_bytes; /* of threads that ended; registry_lock */
+static _Thread_local const struct thread_counters *mine;
 static pthread_key_t exit_key;
 static pthread_once_t exit_once = PTHREAD_ONCE_INIT;
 
@@ -170,6 +172,8 @@ void mem_thread_register(void)
             atomic_store(&registry[i].deallocated, out);
             atomic_store(&registry[i].allocated, in);
             pthread_setspecific(exit_key, &registry[i]);
+            registered = i < registered ? registered : i + 1;
+            mine = &registry[i];
             break;
         }
     }
@@ -180,10 +184,15 @@ static size_t used_now(void)
 {
     pthread_mutex_lock(&registry_lock);
     int64_t sum = retired_bytes;
-    for (int i = 0; i < THREADS_MAX; i++)
+    for (int i = 0; i < registered; i++)
         sum += read_counters(&registry[i]);
     pthread_mutex_unlock(&registry_lock);
     return sum > 0 ? (size_t)sum : 0;
+}
+
+int64_t mem_thread_bytes(void)
+{
+    return mine ? read_counters(mine) : INT64_MAX;
 }
 
 const char *mem_allocator_name(void)
@@ -235,6 +244,11 @@ static size_t used_now(void)
         return __sanitizer_get_current_allocated_bytes();
     struct mallinfo2 info = mallinfo2();
     return info.uordblks + info.hblkhd;
+}
+
+int64_t mem_thread_bytes(void)
+{
+    return INT64_MAX;
 }
 
 const char *mem_allocator_name(void)

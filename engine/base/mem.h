@@ -38,6 +38,9 @@ void mem_thread_register(void);
 
 /* Bytes in use by the program's threads, as the allocator counts them. O(threads). */
 size_t mem_used_bytes(void);
+/* What the calling thread has taken, less what it has given back: cheap, and of use for differences. INT64_MAX where the
+ * allocator does not tell. */
+int64_t mem_thread_bytes(void);
 /* The highest mem_used_bytes seen by any call of it. */
 size_t mem_peak_bytes(void);
 /* Resident set, from /proc/self/statm. */

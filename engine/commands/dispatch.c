@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "commands/dispatch.h"
 #include "commands/effects.h"
+#include "commands/memory_limit.h"
 #include "commands/transaction.h"
 #include "commands/wait.h"
 #include "internal.h"
@@ -371,6 +372,22 @@ static bool paused(const struct session *s, const struct command *cmd, uint64_t 
            (cmd->flags & CMD_TRANSACTION && transaction_writes(s));
 }
 
+static bool takes_memory(const struct session *s, const struct command *cmd)
+{
+    return cmd->flags & CMD_DENYOOM || (cmd->flags & CMD_TRANSACTION && transaction_writes(s));
+}
+
+/* Evicts what stands above maxmemory; false where that cannot be. */
+static bool make_room(struct engine_thread *th)
+{
+    release_shard(th);
+    enter_gate(th);
+    bool made = memory_limit_make_room(th);
+    if (!th->batching)
+        leave_gate(th);
+    return made;
+}
+
 /* What other threads send to a session finds it by its mailbox, so one that awaits messages stays. */
 static bool may_move(const struct session *s)
 {
@@ -489,6 +506,10 @@ enum engine_result engine_execute(struct session *s, const struct bytes *argv, i
     const struct command *cmd = resolve(s, argv, argc, reply);
     if (!cmd || !admit(s, cmd, argc, reply))
         return refuse(th, s, cmd);
+    if (__builtin_expect(memory_limit_reached(th), 0) && takes_memory(s, cmd) && !make_room(th)) {
+        reply_error(reply, ERROR_OOM);
+        return refuse(th, s, cmd);
+    }
     uint64_t now_us = th->clock_us ? th->clock_us : clock_wall_us();
     if (__builtin_expect(s->tx != NULL, 0) && transaction_open(s) &&
         transaction_take(s, cmd, argv, argc, reply))

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "commands/memory_limit.h"
 #include "commands/wait.h"
 #include "internal.h"
 
@@ -14,12 +15,18 @@ struct entry *exec_peek(struct exec *x, unsigned k)
     return keyspace_find_locked(x->ks, x->db, &x->keys[k], x->now_ms);
 }
 
+static void exec_used(const struct exec *x, struct entry *e)
+{
+    struct access_rule rule = memory_limit_access(x->engine);
+    access_touch(e, x->now_ms, &rule);
+}
+
 struct entry *exec_read(struct exec *x, unsigned k)
 {
     struct entry *e = exec_peek(x, k);
     engine_count(x->engine, e ? COUNTER_HITS : COUNTER_MISSES, 1);
     if (e && !x->session->no_touch)
-        e->access = (uint32_t)(x->now_ms / 1000);
+        exec_used(x, e);
     if (!e)
         engine_notify(x->engine, x->db, EVENT_KEY_MISS, "keymiss", x->keys[k].name);
     return e;
@@ -99,14 +106,14 @@ struct entry *exec_set_string(struct exec *x, unsigned k, struct bytes value, ui
     exec_announce(x, x->db, k, TYPE_STRING);
     struct entry *e =
         keyspace_set_string_locked(x->ks, x->db, &x->keys[k], value, deadline_ms, keep_ttl);
-    e->access = (uint32_t)(x->now_ms / 1000);
+    exec_used(x, e);
     return e;
 }
 
 struct entry *exec_edit_string(struct exec *x, unsigned k, struct bytes value)
 {
     struct entry *e = keyspace_set_string_locked(x->ks, x->db, &x->keys[k], value, 0, true);
-    e->access = (uint32_t)(x->now_ms / 1000);
+    exec_used(x, e);
     return e;
 }
 

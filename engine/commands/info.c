@@ -53,22 +53,35 @@ static void info_clients(struct exec *x, struct buf *out)
                web, (unsigned long long)atomic_load(&e->blocked));
 }
 
+static void take_value(const char *name, struct bytes value, void *ctx)
+{
+    (void)name;
+    buf_add_bytes(ctx, value);
+    buf_add_char(ctx, '\0');
+}
+
 static void info_memory(struct exec *x, struct buf *out)
 {
     size_t used = mem_used_bytes(), peak = mem_peak_bytes(), resident = mem_resident_bytes();
     struct keyspace_stats st = keyspace_stats(x->ks);
+    int64_t limit = config_int(x->engine->config, CONFIG_MAXMEMORY);
+    struct buf policy;
+    buf_init(&policy);
+    config_each(x->engine->config, BYTES("maxmemory-policy"), take_value, &policy);
     buf_printf(out, "used_memory:%zu\r\nused_memory_human:%.2fM\r\nused_memory_rss:%zu\r\n", used,
                (double)used / 1048576, resident);
     buf_printf(
         out,
         "used_memory_rss_human:%.2fM\r\nused_memory_peak:%zu\r\nused_memory_peak_human:%.2fM\r\n",
         (double)resident / 1048576, peak, (double)peak / 1048576);
-    buf_printf(out, "used_memory_tables:%zu\r\nmaxmemory:0\r\nmaxmemory_human:0B\r\n",
-               st.table_bytes);
+    buf_printf(out, "used_memory_tables:%zu\r\nmaxmemory:%lld\r\nmaxmemory_human:%.2fM\r\n",
+               st.table_bytes, (long long)limit, (double)limit / 1048576);
     buf_printf(
-        out, "maxmemory_policy:noeviction\r\nmem_fragmentation_ratio:%.2f\r\nmem_allocator:%s\r\n",
+        out, "maxmemory_policy:%s\r\nmem_fragmentation_ratio:%.2f\r\nmem_allocator:%s\r\n",
+        policy.p,
         used ? (double)resident / (double)used : 1.0, mem_allocator_name());
     buf_printf(out, "lazyfree_pending_objects:%zu\r\n", st.reclaim_pending);
+    buf_release(&policy);
 }
 
 /* There is no log of writes. */

@@ -3,6 +3,8 @@
  * Differs from Redis on purpose: nothing shares values, so OBJECT REFCOUNT is 1 for small integers
  * too. */
 #include "base/hash.h"
+#include "commands/memory_limit.h"
+#include "internal.h"
 #include "commands/generic.h"
 
 /* ---- OBJECT --------------------------------------------------------------------------------- */
@@ -34,13 +36,22 @@ static void cmd_object_idletime(struct exec *x)
     const struct entry *e = object_or_reply(x);
     if (!e)
         return;
-    uint32_t now = (uint32_t)(x->now_ms / 1000);
-    reply_int(x->reply, now > e->access ? now - e->access : 0);
+    if (memory_limit_access(x->engine).frequency)
+        reply_errorf(x->reply, ERROR_GENERIC,
+                     "An LFU maxmemory policy is selected, idle time not tracked. "
+                     "Please note that when switching between policies at runtime LRU and LFU "
+                     "data will take some time to adjust.");
+    else
+        reply_int(x->reply, (int64_t)(access_idle_ms(e, x->now_ms) / 1000));
 }
 
 static void cmd_object_freq(struct exec *x)
 {
-    if (object_or_reply(x))
+    const struct entry *e = object_or_reply(x);
+    struct access_rule rule = memory_limit_access(x->engine);
+    if (e && rule.frequency)
+        reply_int(x->reply, access_frequency(e, x->now_ms, &rule));
+    else if (e)
         reply_errorf(x->reply, ERROR_GENERIC,
                      "An LFU maxmemory policy is not selected, access frequency not tracked. "
                      "Please note that when switching between policies at runtime LRU and LFU "

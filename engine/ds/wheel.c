@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "base/mem.h"
+#include "base/rng.h"
 
 #define DIGIT_BITS 6
 #define CLOCK_BITS (DIGIT_BITS * WHEEL_LEVELS)
@@ -190,6 +191,49 @@ static void check_slot(const struct wheel *w, const struct wheel_slot *s, int le
             assert(level_of(when, w->clock_ms) == level && digit(when, level) == d);
         }
     }
+}
+
+/* ---- picking --------------------------------------------------------------------------------- */
+
+static struct wheel_node *earliest(const struct wheel_slot *s)
+{
+    struct wheel_node *best = s->nodes[0];
+    for (uint32_t i = 1; i < s->n; i++) {
+        if (s->nodes[i]->when_ms < best->when_ms)
+            best = s->nodes[i];
+    }
+    return best;
+}
+
+/* Lower levels come before higher ones, and in a level lower slots before higher ones. */
+struct wheel_node *wheel_nearest(const struct wheel *w)
+{
+    if (w->due.n)
+        return earliest(&w->due);
+    for (int level = 0; level < WHEEL_LEVELS; level++) {
+        if (w->occupied[level])
+            return earliest(&w->levels[level][__builtin_ctzll(w->occupied[level])]);
+    }
+    return NULL;
+}
+
+struct wheel_node *wheel_random(const struct wheel *w)
+{
+    if (w->count == 0)
+        return NULL;
+    uint64_t at = rng_below(w->count);
+    if (at < w->due.n)
+        return w->due.nodes[at];
+    at -= w->due.n;
+    for (int level = 0; level < WHEEL_LEVELS; level++) {
+        for (uint64_t bits = w->occupied[level]; bits; bits &= bits - 1) {
+            const struct wheel_slot *s = &w->levels[level][__builtin_ctzll(bits)];
+            if (at < s->n)
+                return s->nodes[at];
+            at -= s->n;
+        }
+    }
+    return NULL;
 }
 
 void wheel_check(const struct wheel *w)

@@ -61,6 +61,11 @@ struct wheel_node *wheel_pop_due(struct wheel *w, uint64_t now_ms);
 /* A lower bound of the earliest deadline, 0 where the wheel is empty. */
 uint64_t wheel_next_ms(const struct wheel *w);
 
+/* The node of the earliest deadline, and one by chance (each as likely as another); NULL where the wheel is empty. O(slots)
+ * and the nodes of the earliest's slot. */
+struct wheel_node *wheel_nearest(const struct wheel *w);
+struct wheel_node *wheel_random(const struct wheel *w);
+
 /* Aborts where an invariant is broken. */
 void wheel_check(const struct wheel *w);
 

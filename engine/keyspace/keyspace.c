@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "keyspace/access.h"
 #include "keyspace/internal.h"
 
 struct keyspace *keyspace_new(void)
@@ -229,7 +230,10 @@ void keyspace_put_locked(struct keyspace *ks, unsigned db, const struct keyref *
     struct table_pos p = pos_of(s, k);
     if (p.array)
         garbage_add(slice_unlink(s, &p, k->hash));
-    e->access = e->access ? e->access : (uint32_t)(clock_wall_ms() / 1000);
+    if (!e->access) { /* ACCESS_NEW is next to nothing as a fraction of a second */
+        e->access = (uint32_t)(clock_wall_ms() / 1000);
+        e->freq = ACCESS_NEW;
+    }
     table_insert(&s->table, k->hash, e);
     if (deadline_ms) {
         p = pos_of(s, k);
@@ -250,6 +254,7 @@ struct entry *keyspace_set_string_locked(struct keyspace *ks, unsigned db, const
     struct table_pos p = pos_of(s, k);
     if (!p.array) {
         struct entry *e = new_string(k, value, deadline_ms);
+        e->freq = ACCESS_NEW; /* its use is told by the caller */
         table_insert(&s->table, k->hash, e);
         if (deadline_ms)
             wheel_add(&s->deadlines, entry_deadline_node(e), deadline_ms);
@@ -275,6 +280,7 @@ struct entry *keyspace_set_string_locked(struct keyspace *ks, unsigned db, const
     if (deadline_ms)
         wheel_add(&s->deadlines, entry_deadline_node(fresh), deadline_ms);
     fresh->access = e->access;
+    fresh->freq = e->freq;
     garbage_add(e);
     return fresh;
 }

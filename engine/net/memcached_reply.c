@@ -97,7 +97,7 @@ static void on_error(struct reply *r, enum error_code code, const char *prefix, 
     buf_add_str(m->out, word);
     if (strstr(word, "_ERROR")) {
         buf_add_char(m->out, ' ');
-        buf_add_bytes(m->out, text);
+        buf_add_bytes(m->out, code == ERROR_OOM ? BYTES("out of memory storing object") : text);
     }
     add_end(m->out);
 }
