@@ -70,7 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     unsigned bits = input_byte(&in), type;
     size_t few = bits & 1 ? 3 : 200;
     struct rdb_settings settings = {
-        NOW_MS, {few, 64}, {few, 64}, {few, few, 64}, -1 - (int)(bits >> 1 & 3), 1 << 20};
+        NOW_MS, {few, 64}, {few, 64}, {few, few, 64}, -1 - (int)(bits >> 1 & 3), 1 << 20, false};
     struct rdb_value v;
     types_register();
     char *block = input_exact(in.p, in.n);
