@@ -163,7 +163,7 @@ static struct finding search(struct search *s, uint64_t configurations_max)
     return f;
 }
 
-struct finding history_check(const struct operation *ops, size_t n, uint64_t configurations_max)
+struct finding linear_check(const struct operation *ops, size_t n, uint64_t configurations_max)
 {
     struct search s = {.n = n};
     s.events = make_events(ops, n);
@@ -191,7 +191,7 @@ struct finding history_check_keys(const struct operation *ops, size_t n,
             if (key_of(ops[i].commands[0].argv[1]) == key)
                 of_key[found++] = ops[i];
         }
-        f = history_check(of_key, found, configurations_max);
+        f = linear_check(of_key, found, configurations_max);
     }
     mem_free(of_key);
     return f;

@@ -19,7 +19,7 @@ struct finding {
 };
 
 /* The operations in any order. `configurations_max` bounds the search. */
-struct finding history_check(const struct operation *ops, size_t n, uint64_t configurations_max);
+struct finding linear_check(const struct operation *ops, size_t n, uint64_t configurations_max);
 /* The same key by key, for histories in which every operation has one key and none is a
  * transaction: the first bad finding, or the last one. */
 struct finding history_check_keys(const struct operation *ops, size_t n,

@@ -130,7 +130,7 @@ static bool check_round(struct run *r)
     static const char *const verdicts[] = {"linearisable", "not linearisable", "undecided"};
     bool key_by_key = r->scenario->key_by_key;
     struct finding f = key_by_key ? history_check_keys(r->ops, r->nops, CONFIGURATIONS_MAX)
-                                  : history_check(r->ops, r->nops, CONFIGURATIONS_MAX);
+                                  : linear_check(r->ops, r->nops, CONFIGURATIONS_MAX);
     if (f.verdict != LINEARISABLE) {
         print_history(r);
         printf("FAIL %s: round %u is %s: %zu of its operations in order, %llu configurations\n",

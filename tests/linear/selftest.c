@@ -135,7 +135,7 @@ unsigned selftest_written(unsigned *checked)
         size_t n = 0;
         for (; n < LINES_MAX && histories[i].lines[n].commands; n++)
             parse_line(&ops[n], &histories[i].lines[n]);
-        enum verdict v = history_check(ops, n, CONFIGURATIONS_MAX).verdict;
+        enum verdict v = linear_check(ops, n, CONFIGURATIONS_MAX).verdict;
         if (v != (histories[i].right ? LINEARISABLE : NOT_LINEARISABLE)) {
             printf("FAIL the checker misjudges: %s\n", histories[i].name);
             wrong++;
@@ -203,7 +203,7 @@ static bool stale_answer(struct operation *ops, size_t n, struct operation *get)
 static bool is_found_out(const struct operation *ops, size_t n, bool key_by_key)
 {
     struct finding f = key_by_key ? history_check_keys(ops, n, CONFIGURATIONS_MAX)
-                                  : history_check(ops, n, CONFIGURATIONS_MAX);
+                                  : linear_check(ops, n, CONFIGURATIONS_MAX);
     return f.verdict == NOT_LINEARISABLE;
 }
 
