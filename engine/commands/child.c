@@ -13,6 +13,7 @@
 #include "internal.h"
 
 #define MEASURE_EVERY_US 1000000
+#define NICENESS         5
 
 /* ---- lifetime --------------------------------------------------------------------------------- */
 
@@ -64,6 +65,14 @@ static void begin(struct engine *e, enum child_job job)
     atomic_store(&c->job, (int)job);
 }
 
+/* Where processors are short, requests come first. */
+static void lower_priority(void)
+{
+    errno = 0;
+    if (nice(NICENESS) == -1 && errno != 0)
+        return; /* it runs as it is */
+}
+
 pid_t child_fork(struct engine *e, enum child_job job)
 {
     struct child *c = &e->child;
@@ -74,6 +83,7 @@ pid_t child_fork(struct engine *e, enum child_job job)
     if (pid == 0) {
         /* Sockets are the parent's alone. */
         close_range(STDERR_FILENO + 1, ~0u, 0);
+        lower_priority();
         return 0;
     }
     atomic_store(&c->fork_us, clock_mono_us() - began_us);

@@ -1,5 +1,5 @@
 /* A child process that sees the keyspace as it was at the fork, for a snapshot or a rewrite of the log: one at a
- * time. Its figures, and what it tells of its progress.
+ * time, a little less urgent than its parent. Its figures, and what it tells of its progress.
  *
  * Thread rule: as each function says; the fields are atomics for INFO. */
 #ifndef ATRIUM_COMMANDS_CHILD_H
