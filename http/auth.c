@@ -90,8 +90,16 @@ void auth_enter(struct request *r)
     s->db = r->db;
 }
 
+/* Is there one at least? The handler spends it. */
+static bool has_ticket(struct request *r)
+{
+    struct bytes ticket;
+    return r->route->flags & ROUTE_TICKET && request_query(r, "ticket", &ticket) &&
+           hub_ticket_exists(engine_hub(r->worker->engine), ticket);
+}
+
 bool auth_check(struct request *r)
 {
     bool open = config_is_empty(engine_config(r->worker->engine), CONFIG_REQUIREPASS);
-    return cors_check(r) && (open || authenticate(r)) && select_db(r);
+    return cors_check(r) && (open || has_ticket(r) || authenticate(r)) && select_db(r);
 }

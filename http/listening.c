@@ -20,6 +20,10 @@ struct listener {
     struct session *session;                     /* the thread's */
     struct bytes *names;                         /* channels, then patterns */
     unsigned nchannels, npatterns;
+    struct bytes user;
+    struct listening_place *places; /* of channels; the worker's before the listener has come, and
+                                       when it is ready */
+    bool resumes;
     int fd;
 
     struct request *request; /* these under the lock */
@@ -76,16 +80,8 @@ static struct message *pop(struct listener *l)
     return m;
 }
 
-static void push(struct listener *l, struct message *m)
+static void append(struct listener *l, struct message *m)
 {
-    if (l->n == LISTENING_QUEUE_MESSAGES || l->bytes + m->data.n > LISTENING_QUEUE_BYTES) {
-        while (l->n)
-            message_unref(pop(l));
-        l->over = true;
-        shutdown(l->fd,
-                 SHUT_RDWR); /* its worker would wait for the socket, up to the idle timeout */
-        return;
-    }
     if (l->n == l->cap) {
         unsigned cap = l->cap ? l->cap * 2 : 8;
         struct message **queue = mem_alloc(cap * sizeof(struct message *));
@@ -101,11 +97,24 @@ static void push(struct listener *l, struct message *m)
     l->bytes += m->data.n;
 }
 
+static void push(struct listener *l, struct message *m)
+{
+    if (l->n >= LISTENING_QUEUE_MESSAGES || l->bytes + m->data.n > LISTENING_QUEUE_BYTES) {
+        while (l->n)
+            message_unref(pop(l));
+        l->over = true;
+        shutdown(l->fd,
+                 SHUT_RDWR); /* its worker would wait for the socket, up to the idle timeout */
+        return;
+    }
+    append(l, m);
+}
+
 static void on_message(struct session *s, struct message *m)
 {
     struct listener *l = s->context;
     pthread_mutex_lock(&l->room->lock);
-    if (l->request && !l->over) {
+    if (l->request && !l->over && m->kind == MESSAGE_PUBLISHED) {
         push(l, m);
         go_on(l);
     }
@@ -157,6 +166,27 @@ static void wake_thread(void *ctx)
     (void)ignored;
 }
 
+static struct bytes copy_of(struct bytes s)
+{
+    char *p = s.p ? mem_alloc(s.n + 1) : NULL;
+    if (s.n)
+        memcpy(p, s.p, s.n);
+    return bytes_of(p, s.n);
+}
+
+static struct listening_place *copy_places(const struct listening_ask *ask)
+{
+    struct listening_place *places = mem_calloc(ask->nchannels * sizeof *places);
+    for (unsigned i = 0; ask->from && i < ask->nchannels; i++)
+        places[i].at = ask->from[i];
+    return places;
+}
+
+struct listening_place listening_place(const struct request *r, unsigned channel)
+{
+    return r->listener->places[channel];
+}
+
 static struct bytes *copy_names(const struct listening_ask *ask)
 {
     unsigned n = ask->nchannels + ask->npatterns;
@@ -185,6 +215,9 @@ void listening_join(struct request *r, const struct listening_ask *ask)
     l->names = copy_names(ask);
     l->nchannels = ask->nchannels;
     l->npatterns = ask->npatterns;
+    l->places = copy_places(ask);
+    l->resumes = ask->from != NULL;
+    l->user = copy_of(ask->user);
     l->quiet_since_ms = now_ms();
     l->fd = MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     r->listener = l;
@@ -214,6 +247,28 @@ void listening_leave(struct request *r)
     wake_thread(room);
 }
 
+/* What came since the listener was last there goes first; where that cannot be known, nothing of
+ * it does. */
+static void join_channel(struct hub *hub, struct listener *l, unsigned i)
+{
+    struct listening_place *place = &l->places[i];
+    struct history_page page;
+    struct subscribe_ask ask = {.user = l->user,
+                                .resume = l->resumes,
+                                .from = place->at,
+                                .bytes_max = LISTENING_QUEUE_BYTES};
+    if (!hub_subscribe_with(hub, l->session, l->names[i], &ask, &page))
+        return; /* named twice */
+    place->gap = l->resumes && (!page.kept || !page.complete);
+    pthread_mutex_lock(&l->room->lock);
+    for (size_t m = 0; m < page.n; m++)
+        append(l, page.messages[m]);
+    pthread_mutex_unlock(&l->room->lock);
+    if (!l->resumes || place->gap)
+        place->at = page.kept ? page.at : (struct position){0};
+    history_page_release(&page);
+}
+
 static void enter(struct listening_room *room, struct listener *l)
 {
     struct hub *hub = engine_hub(room->engine);
@@ -221,8 +276,10 @@ static void enter(struct listening_room *room, struct listener *l)
     l->session =
         session_new(room->engine, DOOR_HTTP, &listener_ops, l, room->mailbox, "http", "http");
     l->session->authenticated = true;
-    for (unsigned i = 0; i < l->nchannels + l->npatterns; i++)
-        hub_subscribe(hub, l->session, i < l->nchannels ? SUB_CHANNEL : SUB_PATTERN, l->names[i]);
+    for (unsigned i = 0; i < l->nchannels; i++)
+        join_channel(hub, l, i);
+    for (unsigned i = 0; i < l->npatterns; i++)
+        hub_subscribe(hub, l->session, SUB_PATTERN, l->names[l->nchannels + i]);
     l->next = room->listeners;
     if (l->next)
         l->next->prev = l;
@@ -246,6 +303,8 @@ static void release(struct listening_room *room, struct listener *l)
         message_unref(pop(l));
     mem_free(l->queue);
     mem_free(l->names);
+    mem_free((void *)l->user.p);
+    mem_free(l->places);
     mem_free(l);
 }
 

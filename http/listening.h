@@ -27,10 +27,13 @@ void listening_end(struct listening_room *room);
 /* After the workers have ended. */
 void listening_free(struct listening_room *room);
 
-/* What a listener wants; the names are copied. */
+/* What a listener wants; everything is copied. */
 struct listening_ask {
     const struct bytes *channels, *patterns;
     unsigned nchannels, npatterns;
+    const struct position
+        *from;         /* of each channel: what came after it comes first; NULL: from now on */
+    struct bytes user; /* who enters channels that know presence; p NULL: nobody does */
 };
 
 /* The request becomes a listener; it is subscribed before listening_next first returns. */
@@ -47,6 +50,14 @@ enum listening_news {
 
 /* May suspend where `wait`. */
 enum listening_news listening_next(struct request *r, bool wait, struct message **m);
+/* Once it is ready: where the i-th channel was joined, behind which the messages begin (epoch 0: it
+ * has no history), and whether anything before that is missing, as the listener asked for it. */
+struct listening_place {
+    struct position at;
+    bool gap;
+};
+struct listening_place listening_place(const struct request *r, unsigned channel);
+
 /* When the request is over. */
 void listening_leave(struct request *r);
 

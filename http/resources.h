@@ -26,6 +26,7 @@
     X(commands_routes)                                                                             \
     X(transactions_routes)                                                                         \
     X(upstash_routes)                                                                              \
+    X(tickets_routes)                                                                              \
     X(events_routes)                                                                               \
     X(channels_routes)                                                                             \
     X(metrics_routes)                                                                              \

@@ -15,6 +15,7 @@ enum route_flag {
     ROUTE_OPEN = 1 << 0,    /* no credentials, no origin check: health, documents */
     ROUTE_REST = 1 << 2,    /* the last name stands for one segment and any that follow */
     ROUTE_UPSTASH = 1 << 3, /* errors have "error" too, and ?_token= is a credential */
+    ROUTE_TICKET = 1 << 4,  /* ?ticket= is a credential, which the handler spends */
     ROUTE_RAW = 1 << 1,     /* answers other media types than JSON, so looks at Accept itself */
 };
 

@@ -31,12 +31,10 @@ def until_subscribed(door, n):
 
 def test_messages_of_every_door_come(door):
     listener, first = listen(door, "channel=c&channel=d")
-    equal(len(first), 1)
-    assert first[0].startswith("id: "), first
-    epoch = first[0][4:].split(".")[0]
+    equal(first, ["id: 0,0"])
     equal(publish(door, "c", b"hello"), 1)
     event = listener.event()
-    equal((event["id"], event["data"]["channel"], event["data"]["data"]), (epoch + ".1", "c", "hello"))
+    equal((event["id"], event["data"]["channel"], event["data"]["data"]), ("0,0", "c", "hello"))
     assert abs(event["data"]["time_ms"] - time.time() * 1000) < 60000
     resp = door.resp()
     equal(resp.call("PUBLISH", "d", b"\xff\x00\n\r"), 1)
@@ -46,7 +44,7 @@ def test_messages_of_every_door_come(door):
         resp.call("PUBLISH", "c", "line\n%d\r\ndata: x\n\n" % i)
     for i in range(500):
         event = listener.event()
-        equal((event["id"], event["data"]["data"]), ("%s.%d" % (epoch, 3 + i), "line\n%d\r\ndata: x\n\n" % i))
+        equal(event["data"]["data"], "line\n%d\r\ndata: x\n\n" % i)
     assert listener.quiet()
     resp.close()
     listener.close()
@@ -77,9 +75,10 @@ def test_names_and_forms(door):
 def test_who_comes_again_is_told_of_a_gap(door):
     listener, first = listen(door, "channel=c")
     listener.close()
-    again = Listener(door, "/v1/events?channel=c", Last_Event_ID=first[0][4:]).start()
-    event = again.event()
-    equal((event["event"], event["data"]), ("gap", {}))
+    again = Listener(door, "/v1/events?channel=c&pattern=x*", Last_Event_ID=first[0][4:]).start()
+    equal(again.block(), ["id: 0"])
+    equal([again.event() for _ in range(2)], [{"id": "0", "event": "gap", "data": {"channel": "c"}},
+                                              {"id": "0", "event": "gap", "data": {"pattern": "x*"}}])
     publish(door, "c", b"x")
     equal(again.event()["data"]["data"], "x")
     again.close()
@@ -173,3 +172,104 @@ def test_the_program_ends_with_listeners(door):
         except (EOFError, ConnectionError):
             pass
         listener.close()
+
+
+HISTORY = ("--channel-namespace", "chat: history_size=100 presence=yes small: history_size=5")
+
+
+def resume(door, query, last):
+    """A listener that comes again, and its first id."""
+    listener = Listener(door, "/v1/events?" + query, Last_Event_ID=last).start()
+    return listener, listener.block()[0][4:]
+
+
+def test_a_history_is_resumed(door):
+    """Cut off anywhere, it gets every message once, in order."""
+    with Program(*HISTORY) as mine:
+        listener, first = listen(mine, "channel=chat:a&channel=chat:b")
+        last, seen, sent = first[0][4:], [], 0
+        for turn in range(12):
+            for _ in range(turn):
+                publish(mine, "chat:a" if sent % 3 else "chat:b", b"%d" % sent)
+                sent += 1
+            for _ in range(turn // 2):
+                event = listener.event()
+                last = event["id"]
+                seen.append(int(event["data"]["data"]))
+            listener.close()
+            publish(mine, "chat:a", b"%d" % sent)
+            sent += 1
+            listener, start = resume(mine, "channel=chat:a&channel=chat:b", last)
+            equal(start, last)
+        while len(seen) < sent:
+            event = listener.event()
+            assert event.get("event") != "gap", event
+            seen.append(int(event["data"]["data"]))
+        assert listener.quiet()
+        equal(sorted(seen), list(range(sent)))
+        listener.close()
+        mine.close()
+
+
+def test_a_gap_where_history_is_too_short(door):
+    with Program(*HISTORY) as mine:
+        listener, first = listen(mine, "channel=small:x")
+        publish(mine, "small:x", b"0")
+        last = listener.event()["id"]
+        listener.close()
+        for i in range(1, 5):
+            publish(mine, "small:x", b"%d" % i)
+        listener, start = resume(mine, "channel=small:x", last)
+        equal([listener.event()["data"]["data"] for _ in range(4)], ["1", "2", "3", "4"])
+        listener.close()
+        for i in range(5, 20):
+            publish(mine, "small:x", b"%d" % i)
+        listener, start = resume(mine, "channel=small:x", last)
+        event = listener.event()
+        equal((event["event"], event["data"], event["id"]), ("gap", {"channel": "small:x"}, start))
+        publish(mine, "small:x", b"20")
+        event = listener.event()
+        equal((event["data"]["data"], event["data"]["offset"]), ("20", 21))
+        listener.close()
+        for bad in ("x", "0", "1.2.3", "ffff.1", last.split(".")[0] + ".99999", last + "," + last):
+            listener, start = resume(mine, "channel=small:x", bad)
+            event = listener.event()
+            assert event.get("event") == "gap" or bad == last + "," + last, (bad, event)
+            listener.close()
+        mine.close()
+
+
+def test_tickets(door):
+    with Program("--requirepass", "secret", *HISTORY) as mine:
+        token = {"Authorization": "Bearer secret"}
+
+        def ticket(**body):
+            answer = mine.post("/v1/tickets", body, **token)
+            equal(answer.status, 201)
+            return answer.json["ticket"]
+
+        problem(mine.post("/v1/tickets", {}), 401, "unauthenticated")
+        problem(mine.get("/v1/events?channel=chat:a"), 401, "unauthenticated")
+        problem(mine.get("/v1/events?channel=chat:a&ticket=none"), 401, "unauthenticated")
+        problem(mine.get("/v1/keys/k?ticket=" + ticket()), 401, "unauthenticated")
+        once = ticket(user="ann", channels=["chat:*"])
+        problem(mine.get("/v1/events?channel=&ticket=" + once), 400, "bad-arguments")
+        equal(mine.request("HEAD", "/v1/events?channel=chat:a&ticket=" + once).status, 200)
+        listener, _ = listen(mine, "channel=chat:a&ticket=" + once)
+        equal(mine.get("/v1/channels/chat:a/presence", **token).json["members"][0]["user"], "ann")
+        mine.request("POST", "/v1/channels/chat:a/messages", b"x", token)
+        equal(listener.event()["data"]["data"], "x")
+        problem(mine.get("/v1/events?channel=chat:a&ticket=" + once), 401, "unauthenticated")
+        listener.close()
+        for query in ("channel=other", "channel=chat:a&channel=other", "pattern=*", "pattern=chat:a*"):
+            problem(mine.get("/v1/events?%s&ticket=%s" % (query, ticket(channels=["chat:*"]))), 403, "no-permission")
+        for query, body in (("pattern=chat:*", {"channels": ["chat:*"]}), ("pattern=*&channel=any", {})):
+            listener, _ = listen(mine, query + "&ticket=" + ticket(**body))
+            listener.close()
+        late = ticket(ttl_ms=1)
+        time.sleep(0.05)
+        problem(mine.get("/v1/events?channel=chat:a&ticket=" + late), 401, "unauthenticated")
+        for body in ({"ttl_ms": 0}, {"ttl_ms": 86400001}, {"channels": []}, {"channels": [""]}, {"channels": ["x"] * 65}, {"channels": "x"},
+                     {"user": ""}, {"user": "x" * 256}, {"user": 5}):
+            problem(mine.post("/v1/tickets", body, **token), 400, "bad-arguments")
+        mine.close()

@@ -220,6 +220,11 @@ async function upstash(): Promise<void> {
 async function channels(): Promise<void> {
   const sent = await client.POST('/v1/channels/{channel}/messages', {params: {path: {channel: 'news'}}, body: 'hi', ...raw});
   assert.equal(ok(sent, 202).receivers, 0);
+  const channel = {params: {path: {channel: 'news'}}};
+  assert.deepEqual(ok(await client.GET('/v1/channels/{channel}/messages', channel)).items, []);
+  assert.deepEqual(ok(await client.GET('/v1/channels/{channel}/presence', channel)).members, []);
+  assert.deepEqual(ok(await client.GET('/v1/channels', {params: {query: {match: 'news'}}})).items, []);
+  assert.equal(ok(await client.POST('/v1/tickets', {body: {user: 'ann', channels: ['news']}}), 201).ttl_ms, 60000);
   const events = await client.GET('/v1/events', {params: {query: {channel: ['news'], pattern: ['n*']}}, parseAs: 'stream'});
   assert.ok(events.data);
   let feed = '';
