@@ -81,6 +81,8 @@ static bool open_doors(struct doors *d, struct engine *e, struct buf *error)
 
 static void close_doors(struct doors *d)
 {
+    if (d->ws)
+        ws_drain(d->ws); /* readyz says 503 meanwhile */
     if (d->http)
         http_close(d->http);
     if (d->ws)

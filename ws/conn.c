@@ -24,7 +24,9 @@ static int64_t setting(const struct ws_conn *c, enum config_id id)
 static void deliver(struct session *s, struct message *m)
 {
     struct ws_conn *c = s->context;
-    if (m->kind != MESSAGE_PUBLISHED || c->closing)
+    if (m->kind > MESSAGE_LEAVE || c->closing)
+        return;
+    if (m->via == SUB_PATTERN && !ws_may_subscribe(c, m->channel))
         return;
     ws_conn_send_message(c, m, message_encoding(m, MESSAGE_WS_JSON, ws_encode_message));
 }
@@ -65,7 +67,7 @@ static struct session *open_session(struct ws_conn *c)
                        laddr);
 }
 
-struct ws_conn *ws_conn_new(struct ws *w, struct lws *wsi, bool authenticated)
+struct ws_conn *ws_conn_new(struct ws *w, struct lws *wsi, bool authenticated, struct grant *grant)
 {
     struct ws_conn *c = mem_calloc(sizeof *c);
     c->ws = w;
@@ -74,12 +76,33 @@ struct ws_conn *ws_conn_new(struct ws *w, struct lws *wsi, bool authenticated)
     c->tokens = (uint64_t)setting(c, CONFIG_WS_OPS_PER_SECOND) * 1000;
     c->session = open_session(c);
     c->session->authenticated |= authenticated;
+    if (grant)
+        ws_conn_grant(c, grant);
     c->next = w->conns;
     if (c->next)
         c->next->prev = c;
     w->conns = c;
     engine_count(w->engine, COUNTER_CONNECTIONS, 1);
     return c;
+}
+
+void ws_conn_grant(struct ws_conn *c, struct grant *g)
+{
+    grant_free(c->grant);
+    c->grant = g;
+    c->session->authenticated = true;
+    ws_conn_set_user(c, g->user);
+}
+
+void ws_conn_set_user(struct ws_conn *c, struct bytes user)
+{
+    buf_clear(&c->user);
+    buf_add_bytes(&c->user, user);
+}
+
+struct bytes ws_conn_user(const struct ws_conn *c)
+{
+    return c->user.n ? buf_bytes(&c->user) : BYTES("default");
 }
 
 static void release_piece(struct ws_conn *c, struct ws_piece *p)
@@ -101,6 +124,15 @@ static void drop_queue(struct ws_conn *c)
     c->head = c->cap = 0;
 }
 
+static void drop_gaps(struct ws_conn *c)
+{
+    for (struct ws_gap *g = c->gaps, *next; g; g = next) {
+        next = g->next;
+        mem_free(g);
+    }
+    c->gaps = NULL;
+}
+
 void ws_conn_free(struct ws_conn *c)
 {
     if (c->prev)
@@ -111,6 +143,9 @@ void ws_conn_free(struct ws_conn *c)
         c->next->prev = c->prev;
     session_free(c->session);
     drop_queue(c);
+    drop_gaps(c);
+    grant_free(c->grant);
+    buf_release(&c->user);
     buf_release(&c->in);
     mem_free(c);
 }
@@ -130,7 +165,56 @@ static void grow_queue(struct ws_conn *c)
     c->cap = cap;
 }
 
-/* Before a bound closes a connection whose socket still takes bytes it is written to: a burst that
+/* ---- the slow ---------------------------------------------------------------------------------- */
+
+static struct bytes subscription_of(const struct message *m)
+{
+    return m->via == SUB_PATTERN ? m->pattern : m->channel;
+}
+
+static bool may_drop(const struct ws_conn *c, const struct ws_piece *p)
+{
+    return p->message && p->message->kind == MESSAGE_PUBLISHED &&
+           hub_subscription_flags(c->session, p->message->via, subscription_of(p->message)) &
+               SUBSCRIBE_DROPS;
+}
+
+/* Patterns have no place in a history to resume from. */
+static void note_gap(struct ws_conn *c, const struct message *m)
+{
+    struct bytes name = subscription_of(m);
+    struct ws_gap *g = c->gaps;
+    while (g && !(g->via == m->via && bytes_eq(g->name, name)))
+        g = g->next;
+    if (!g) {
+        g = mem_alloc(sizeof *g + name.n);
+        memcpy(g + 1, name.p, name.n);
+        *g = (struct ws_gap){.next = c->gaps, .via = m->via, .name = bytes_of(g + 1, name.n)};
+        if (m->via == SUB_CHANNEL && m->epoch)
+            g->resume = (struct position){m->epoch, m->offset - 1};
+        c->gaps = g;
+    }
+    g->dropped++;
+}
+
+/* Drops the oldest messages that may be, until half of the bounds is free; the rest closes up. */
+static void drop_oldest(struct ws_conn *c, size_t most, size_t most_bytes)
+{
+    size_t kept = 0, n = c->queued;
+    for (size_t i = 0; i < n; i++) {
+        struct ws_piece p = c->queue[(c->head + i) % c->cap];
+        bool full = kept + (n - i) > most / 2 || c->queue_bytes > most_bytes / 2;
+        if (full && may_drop(c, &p)) {
+            note_gap(c, p.message);
+            release_piece(c, &p);
+        } else {
+            c->queue[(c->head + kept++) % c->cap] = p;
+        }
+    }
+    c->queued = kept;
+}
+
+/* Before a bound makes a connection slow whose socket still takes bytes it is written to: a burst that
  * arrives between two turns of the loop makes nobody slow. False: the queue is too long. */
 static bool make_room(struct ws_conn *c, size_t bytes)
 {
@@ -140,6 +224,8 @@ static bool make_room(struct ws_conn *c, size_t bytes)
         return true;
     if (!ws_conn_flush(c))
         return false;
+    if (c->queued >= most || c->queue_bytes + bytes > most_bytes)
+        drop_oldest(c, most, most_bytes);
     return c->queued < most && c->queue_bytes + bytes <= most_bytes;
 }
 
@@ -166,6 +252,13 @@ static bool may_send(struct ws_conn *c, size_t bytes)
 
 void ws_conn_send_message(struct ws_conn *c, struct message *m, struct bytes frame)
 {
+    struct ws_piece p = {.message = m, .frame = frame};
+    size_t most_bytes = (size_t)setting(c, CONFIG_WS_QUEUE_BYTES);
+    if (frame.n > most_bytes && !c->closing && may_drop(c, &p)) { /* it never fits */
+        note_gap(c, m);
+        lws_callback_on_writable(c->wsi);
+        return;
+    }
     if (!may_send(c, frame.n))
         return;
     message_ref(m);
@@ -187,6 +280,12 @@ static void gather(struct ws_conn *c, struct buf *out)
     buf_clear(out);
     buf_reserve(out, LWS_PRE);
     out->n = LWS_PRE;
+    while (c->gaps) {
+        struct ws_gap *g = c->gaps;
+        c->gaps = g->next;
+        ws_add_gap(g, out);
+        mem_free(g);
+    }
     while (c->queued && out->n < LWS_PRE + WRITE_BYTES_MAX) {
         struct ws_piece *p = &c->queue[c->head];
         buf_add_bytes(out, p->frame);
@@ -199,7 +298,7 @@ static void gather(struct ws_conn *c, struct buf *out)
 bool ws_conn_flush(struct ws_conn *c)
 {
     struct buf *out = &c->ws->out;
-    while (c->queued && !lws_send_pipe_choked(c->wsi)) {
+    while ((c->queued || c->gaps) && !lws_send_pipe_choked(c->wsi)) {
         gather(c, out);
         size_t n = out->n - LWS_PRE;
         if (lws_write(c->wsi, (unsigned char *)out->p + LWS_PRE, n, LWS_WRITE_RAW) < 0)
@@ -207,7 +306,7 @@ bool ws_conn_flush(struct ws_conn *c)
         atomic_fetch_add_explicit(&c->session->bytes_out, n, memory_order_relaxed);
         engine_count(c->ws->engine, COUNTER_BYTES_OUT, n);
     }
-    if (c->queued)
+    if (c->queued || c->gaps)
         lws_callback_on_writable(c->wsi);
     return true;
 }

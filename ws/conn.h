@@ -5,6 +5,9 @@
  * times as much. A connection asks libwebsockets for its turn to write when its queue stops being
  * empty, and only then.
  *
+ * A client that is too slow is closed, or loses the oldest messages of those subscriptions that asked for it: a gap then
+ * says so, before anything that is still queued.
+ *
  * Invariants: queue_bytes is the sum of the queued frames' lengths; once `closing` is set nothing
  * is queued any more and no op is run.
  *
@@ -23,13 +26,23 @@ enum ws_close_code {
     WS_CLOSE_LOG_FAILS = 1011,
     WS_CLOSE_UNAUTHENTICATED = 4001,
     WS_CLOSE_PROTOCOL = 4008,
-    WS_CLOSE_KILLED = 4100,
+    WS_CLOSE_KILLED = 4100, /* by an operator, or the program ends: come back later */
     WS_CLOSE_SLOW = 4108,
     WS_CLOSE_NO_PONG = 4110,
     WS_CLOSE_TOO_MANY = 4129,
 };
 
 struct ws;
+
+/* Messages that were dropped for a slow client, of one subscription, and have not been told of. */
+struct ws_gap {
+    struct ws_gap *next;
+    enum sub_kind via;
+    struct bytes name; /* behind the struct */
+    struct position
+        resume; /* the last message that was not dropped; epoch 0: there is no history */
+    uint64_t dropped;
+};
 
 /* A frame that waits: a shared message's, or `owned`. */
 struct ws_piece {
@@ -49,6 +62,10 @@ struct ws_conn {
     struct ws_piece *queue; /* a ring */
     size_t head, queued, cap;
     size_t queue_bytes;
+    struct ws_gap *gaps; /* older than all that is queued */
+
+    struct grant *grant; /* NULL: it came without a ticket */
+    struct buf user;     /* what it calls itself; empty: the default user */
 
     enum ws_close_code closing; /* 0: open */
     const char *closing_reason;
@@ -63,8 +80,16 @@ struct ws_conn {
     unsigned refused;              /* ops in a row beyond the rate */
 };
 
-struct ws_conn *ws_conn_new(struct ws *w, struct lws *wsi, bool authenticated);
+/* Takes over the grant, NULL: there is none. */
+struct ws_conn *ws_conn_new(struct ws *w, struct lws *wsi, bool authenticated, struct grant *grant);
 void ws_conn_free(struct ws_conn *c);
+
+/* What a ticket brought, in place of what was granted before; the connection is authenticated. */
+void ws_conn_grant(struct ws_conn *c, struct grant *g);
+void ws_conn_set_user(struct ws_conn *c, struct bytes user);
+struct bytes ws_conn_user(const struct ws_conn *c);
+/* Do namespace and ticket let it read the channel? */
+bool ws_may_subscribe(const struct ws_conn *c, struct bytes channel);
 
 /* Queues a frame; beyond the bounds the connection closes as too slow. */
 void ws_conn_send_message(struct ws_conn *c, struct message *m, struct bytes frame);

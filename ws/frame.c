@@ -1,5 +1,6 @@
 /* Ready frames: the head of a server's text message (RFC 6455, 5.2), and messages as pushes. */
 #include "http/json.h"
+#include "ws/conn.h"
 #include "ws/service.h"
 
 #define TEXT_FINAL 0x81
@@ -29,25 +30,86 @@ void ws_frame_text(struct buf *b)
     b->n = head_n + n;
 }
 
+static const char *push_name(const struct message *m)
+{
+    return m->kind == MESSAGE_JOIN ? "join" : m->kind == MESSAGE_LEAVE ? "leave" : "message";
+}
+
+static void put_body(struct json_writer *w, const struct message *m)
+{
+    json_key(w, "data");
+    json_put_bytes(w, m->data);
+    if (m->epoch) {
+        json_key(w, "offset");
+        json_put_count(w, m->offset);
+    }
+    if (m->from.n) {
+        json_key(w, "from");
+        json_put_bytes(w, m->from);
+    }
+}
+
+static void put_coming(struct json_writer *w, const struct message *m)
+{
+    json_key(w, "client");
+    json_put_count(w, m->session_id);
+    json_key(w, "user");
+    json_put_bytes(w, m->from);
+    json_key(w, "clients");
+    json_put_count(w, m->clients);
+    json_key(w, "users");
+    json_put_count(w, m->users);
+}
+
 void ws_encode_message(const struct message *m, struct buf *out)
 {
     struct json_writer w;
-    buf_reserve(out, WS_HEAD_MAX + m->channel.n + m->data.n + 64);
+    buf_reserve(out, WS_HEAD_MAX + m->channel.n + m->data.n + m->from.n + 96);
     out->n = WS_HEAD_MAX;
     json_writer_init(&w, out);
     json_open_object(&w);
     json_key(&w, "op");
-    json_put_text(&w, "message");
+    json_put_text(&w, push_name(m));
     json_key(&w, "channel");
     json_put_bytes(&w, m->channel);
     if (m->via == SUB_PATTERN) {
         json_key(&w, "pattern");
         json_put_bytes(&w, m->pattern);
     }
-    json_key(&w, "data");
-    json_put_bytes(&w, m->data);
+    if (m->kind == MESSAGE_PUBLISHED)
+        put_body(&w, m);
+    else
+        put_coming(&w, m);
     json_key(&w, "time_ms");
     json_put_count(&w, m->published_at_ms);
     json_close_object(&w);
     ws_frame_text(out);
+}
+
+void ws_add_gap(const struct ws_gap *g, struct buf *out)
+{
+    struct buf frame;
+    struct json_writer w;
+    char epoch[EPOCH_TEXT];
+    buf_init(&frame);
+    buf_reserve(&frame, WS_HEAD_MAX);
+    frame.n = WS_HEAD_MAX;
+    json_writer_init(&w, &frame);
+    json_open_object(&w);
+    json_key(&w, "op");
+    json_put_text(&w, "gap");
+    json_key(&w, g->via == SUB_PATTERN ? "pattern" : "channel");
+    json_put_bytes(&w, g->name);
+    json_key(&w, "dropped");
+    json_put_count(&w, g->dropped);
+    if (g->resume.epoch) {
+        json_key(&w, "epoch");
+        json_put_plain(&w, epoch_format(epoch, g->resume.epoch));
+        json_key(&w, "offset");
+        json_put_count(&w, g->resume.offset);
+    }
+    json_close_object(&w);
+    ws_frame_text(&frame);
+    buf_add_bytes(out, buf_bytes(&frame));
+    buf_release(&frame);
 }

@@ -123,6 +123,29 @@ static bool read_subprotocols(struct ws *w, struct lws *wsi, bool *bears, struct
     return named;
 }
 
+/* The ticket= of the request's query; p NULL where there is none. */
+static struct bytes ticket_of(struct ws *w, struct lws *wsi)
+{
+    int n = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_URI_ARGS);
+    if (n <= 0 || n > HEADER_MAX)
+        return (struct bytes){0};
+    char *text = arena_alloc(&w->arena, (size_t)n + 1);
+    const char *value = lws_get_urlarg_by_name(wsi, "ticket=", text, n + 1);
+    return value ? bytes_str(value) : (struct bytes){0};
+}
+
+struct grant *ws_redeem_ticket(struct ws *w, struct lws *wsi)
+{
+    struct bytes ticket = ticket_of(w, wsi);
+    return ticket.p ? hub_ticket_redeem(engine_hub(w->engine), ticket) : NULL;
+}
+
+static bool has_wrong_ticket(struct ws *w, struct lws *wsi)
+{
+    struct bytes ticket = ticket_of(w, wsi);
+    return ticket.p && !hub_ticket_exists(engine_hub(w->engine), ticket);
+}
+
 static bool is_full(struct ws *w)
 {
     size_t n = 0;
@@ -161,6 +184,10 @@ const char *ws_check_handshake(struct ws *w, struct lws *wsi, const char **reaso
         return refuse("400 Bad Request", "the subprotocol served is " SUBPROTOCOL, reason);
     if (bears && !ws_bears_token(w, wsi))
         return refuse("401 Unauthorized", "the bearer token is wrong", reason);
+    if (has_wrong_ticket(w, wsi))
+        return refuse("401 Unauthorized", "the ticket is wrong, used up or too old", reason);
+    if (atomic_load(&w->stop))
+        return refuse("503 Service Unavailable", "the server ends", reason);
     if (is_full(w))
         return refuse("503 Service Unavailable", "max number of clients reached", reason);
     return NULL;

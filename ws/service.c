@@ -15,10 +15,16 @@
 #define HEADER_BYTES 16384 /* of a request head; the acceptor's bound */
 #define HANDSHAKE_S  15
 
+#define DRAIN_TICK_US     (20 * LWS_US_PER_MS)
+#define DRAIN_APART_MS    10   /* between two connections that are closed, at most */
+#define DRAIN_PATIENCE_MS 1000 /* for the last ones to answer */
+#define RETRY_AFTER_MS    1000 /* what clients are told */
+
 /* What libwebsockets keeps for each socket of ours. */
 struct slot {
     struct ws_conn *conn; /* NULL until the handshake is done */
     bool with_token;
+    struct grant *grant; /* until there is a connection */
 };
 
 /* ---- the handshake ----------------------------------------------------------------------------
@@ -183,12 +189,14 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
         return on_upgrade(w, wsi);
     case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION: /* the slot is there from here on */
         slot->with_token = ws_bears_token(w, wsi);
+        slot->grant = ws_redeem_ticket(w, wsi);
         arena_clear(&w->arena);
         return 0;
     case LWS_CALLBACK_HTTP:
         return answer_refusal(w, wsi, "426 Upgrade Required", "only WebSocket is served here");
     case LWS_CALLBACK_ESTABLISHED:
-        slot->conn = ws_conn_new(w, wsi, slot->with_token);
+        slot->conn = ws_conn_new(w, wsi, slot->with_token, slot->grant);
+        slot->grant = NULL;
         return 0;
     case LWS_CALLBACK_RECEIVE:
         return on_receive(w, slot->conn, in, n);
@@ -201,6 +209,15 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
         if (slot->conn)
             ws_conn_free(slot->conn);
         slot->conn = NULL;
+        grant_free(slot->grant);
+        slot->grant = NULL;
+        return 0;
+    case LWS_CALLBACK_HTTP_DROP_PROTOCOL:
+    case LWS_CALLBACK_WS_SERVER_DROP_PROTOCOL:
+        if (slot) {
+            grant_free(slot->grant);
+            slot->grant = NULL;
+        }
         return 0;
     default:
         return 0;
@@ -250,17 +267,45 @@ static bool open_context(struct ws *w)
     return w->vhost != NULL;
 }
 
-/* The going-away frame, to who takes it at once; then everything closes with the context. */
-static void say_goodbye(struct ws *w)
+/* ---- the end ----------------------------------------------------------------------------------
+ */
+
+/* Connections go one after the other, so that they do not come back all at once. */
+static void on_drain(lws_sorted_usec_list_t *sul)
 {
-    static const unsigned char frame[] = {0x88, 2, WS_CLOSE_GOING_AWAY >> 8,
-                                          WS_CLOSE_GOING_AWAY & 255};
+    struct ws *w = lws_container_of(sul, struct ws, tick);
+    uint64_t now_ms = clock_wall_ms();
+    uint64_t passed_ms = now_ms > w->drain_from_ms ? now_ms - w->drain_from_ms : 0;
+    size_t due = w->drain_ms ? (size_t)(passed_ms * w->drain_count / w->drain_ms) + 1 : SIZE_MAX;
     for (struct ws_conn *c = w->conns; c; c = c->next) {
-        unsigned char out[LWS_PRE + sizeof frame];
-        memcpy(out + LWS_PRE, frame, sizeof frame);
-        if (ws_conn_flush(c) && !lws_send_pipe_choked(c->wsi))
-            lws_write(c->wsi, out + LWS_PRE, sizeof frame, LWS_WRITE_RAW);
+        if (c->closing || w->drained >= due)
+            continue;
+        ws_conn_close(c, WS_CLOSE_KILLED, w->drain_reason);
+        w->drained++;
     }
+    lws_sul_schedule(w->context, 0, &w->tick, on_drain, DRAIN_TICK_US);
+}
+
+static void begin_drain(struct ws *w)
+{
+    for (struct ws_conn *c = w->conns; c; c = c->next)
+        w->drain_count++;
+    w->drain_from_ms = clock_wall_ms();
+    w->drain_ms = (uint64_t)config_int(w->config, CONFIG_WS_DRAIN_SECONDS) * 1000;
+    if (w->drain_ms > w->drain_count * DRAIN_APART_MS)
+        w->drain_ms = w->drain_count * DRAIN_APART_MS;
+    snprintf(w->drain_reason, sizeof w->drain_reason, "the server ends; retry_after_ms=%d",
+             RETRY_AFTER_MS);
+    lws_sul_schedule(w->context, 0, &w->tick, on_drain, 1);
+}
+
+static void drain(struct ws *w)
+{
+    begin_drain(w);
+    uint64_t until_ms = w->drain_from_ms + w->drain_ms + DRAIN_PATIENCE_MS;
+    while (w->conns && clock_wall_ms() < until_ms && lws_service(w->context, 0) >= 0)
+        continue;
+    lws_sul_schedule(w->context, 0, &w->tick, on_drain, LWS_SET_TIMER_USEC_CANCEL);
 }
 
 static void *service_main(void *arg)
@@ -270,9 +315,7 @@ static void *service_main(void *arg)
     lws_sul_schedule(w->context, 0, &w->tick, on_tick, TICK_US);
     while (!atomic_load_explicit(&w->stop, memory_order_acquire) && lws_service(w->context, 0) >= 0)
         continue;
-    say_goodbye(w);
-    lws_sul_schedule(w->context, 0, &w->tick, on_tick, LWS_SET_TIMER_USEC_CANCEL);
-    lws_context_destroy(w->context);
+    drain(w);
     return NULL;
 }
 
@@ -283,10 +326,8 @@ static void release(struct ws *w)
     for (size_t i = 0; i < w->nadopted; i++)
         close(w->adopted[i]);
     mem_free(w->adopted);
-    if (w->mailbox) {
-        engine_log_unlisten(w->engine, &w->log);
+    if (w->mailbox)
         mailbox_free(w->mailbox);
-    }
     capture_release(&w->capture);
     arena_release(&w->arena);
     buf_release(&w->out);
@@ -314,6 +355,7 @@ struct ws *ws_open(struct engine *e, struct buf *error)
     w->visitor = session_new(e, DOOR_WEBSOCKET, &visitor_ops, w, NULL, "websocket", "websocket");
     if (pthread_create(&w->thread, NULL, service_main, w) != 0) {
         buf_add_str(error, "WebSocket: no thread");
+        engine_log_unlisten(e, &w->log);
         lws_context_destroy(w->context);
         release(w);
         return NULL;
@@ -336,10 +378,18 @@ bool ws_adopt(struct ws *w, int fd)
     return true;
 }
 
-void ws_close(struct ws *w)
+void ws_drain(struct ws *w)
 {
-    atomic_store_explicit(&w->stop, true, memory_order_release);
+    if (atomic_exchange(&w->stop, true))
+        return;
     wake(w);
     pthread_join(w->thread, NULL);
+}
+
+void ws_close(struct ws *w)
+{
+    ws_drain(w);
+    engine_log_unlisten(w->engine, &w->log);
+    lws_context_destroy(w->context);
     release(w);
 }

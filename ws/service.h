@@ -22,6 +22,10 @@ struct ws {
     pthread_t thread;
     _Atomic bool stop;
 
+    uint64_t drain_from_ms, drain_ms; /* the program ends: since when, and spread over so long */
+    size_t drain_count, drained;
+    char drain_reason[64];
+
     struct ws_conn *conns;
     lws_sorted_usec_list_t tick;
     struct buf out;     /* one gathered write */
@@ -42,12 +46,18 @@ void ws_frame_text(struct buf *b);
 /* One whole text message of a client. */
 void ws_handle(struct ws_conn *c, struct bytes text);
 
+/* Appends the gap's push, a whole frame. */
+struct ws_gap;
+void ws_add_gap(const struct ws_gap *g, struct buf *out);
+
 /* MESSAGE_WS_JSON. */
 message_encode_fn ws_encode_message;
 
 /* Looks at a request that asks for an upgrade. NULL: it may be; else the HTTP status line's end
  * ("403 Forbidden"), and *reason in words. */
 const char *ws_check_handshake(struct ws *w, struct lws *wsi, const char **reason);
+/* What the ticket of the request grants, NULL where it brings none; it is used up. */
+struct grant *ws_redeem_ticket(struct ws *w, struct lws *wsi);
 /* Does the request bring the right credential among its subprotocols? */
 bool ws_bears_token(struct ws *w, struct lws *wsi);
 

@@ -221,8 +221,11 @@ static size_t page_range(const struct history *x, const struct history_ask *ask,
         high = ask->from.offset > low ? ask->from.offset - 1 : low - 1;
     size_t n = (size_t)(high + 1 - low);
     n = n < ask->limit ? n : ask->limit;
-    *first = ask->reverse ? high + 1 - n : low;
-    return n;
+    for (;; n /= 2) {
+        *first = ask->reverse ? high + 1 - n : low;
+        if (n <= 1 || !ask->bytes_max || page_bytes(x, *first, n) <= ask->bytes_max)
+            return n;
+    }
 }
 
 static void read_page(struct hub *h, struct record *r, const struct history_ask *ask,

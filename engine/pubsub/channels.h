@@ -50,7 +50,8 @@ struct history_ask {
     bool since;           /* else from the oldest (reverse: the newest) on */
     struct position from; /* messages after it (reverse: before it); epoch 0: whichever it is */
     size_t limit;
-    bool reverse; /* newest first */
+    size_t bytes_max; /* of data, 0: as they are */
+    bool reverse;     /* newest first */
 };
 
 void hub_history(struct hub *h, struct bytes channel, const struct history_ask *ask,
@@ -77,6 +78,7 @@ struct subscribe_ask {
  * the page is empty. */
 bool hub_subscribe_with(struct hub *h, struct session *s, struct bytes channel,
                         const struct subscribe_ask *ask, struct history_page *page);
+bool hub_is_subscribed(const struct session *s, enum sub_kind kind, struct bytes name);
 /* The flags of a subscription of the session; 0 too where there is none. */
 unsigned hub_subscription_flags(const struct session *s, enum sub_kind kind, struct bytes name);
 /* As hub_subscribe, with flags. */

@@ -287,6 +287,11 @@ bool hub_subscribe_with(struct hub *h, struct session *s, struct bytes channel,
     return subscribe(h, &c, ask->flags);
 }
 
+bool hub_is_subscribed(const struct session *s, enum sub_kind kind, struct bytes name)
+{
+    return s->subs && namemap_find(&s->subs->names[kind], name);
+}
+
 unsigned hub_subscription_flags(const struct session *s, enum sub_kind kind, struct bytes name)
 {
     struct name_node *node = s->subs ? namemap_find(&s->subs->names[kind], name) : NULL;

@@ -13,6 +13,9 @@ TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 WAIT_S = 5
 
 
+contract = None # set by the runner: every message of the server must be as it says
+
+
 class Refused(Exception):
     """The handshake was answered otherwise than by 101."""
 
@@ -123,7 +126,10 @@ class WebSocket:
         while True:
             opcode, payload = self.read_frame()
             if opcode == TEXT:
-                return json.loads(payload)
+                message = json.loads(payload)
+                if contract and "id" not in message:
+                    contract.check(message["op"], message)
+                return message
             if opcode == PING and answer_pings:
                 self.send_frame(PONG, payload)
             if opcode == CLOSE:
@@ -139,7 +145,10 @@ class WebSocket:
         """Sends an op, returns its reply; pushes before it go to self.pushes."""
         self.ids += 1
         self.send({"id": self.ids, "op": op, **fields})
-        return self.reply(self.ids)
+        reply = self.reply(self.ids)
+        if contract:
+            contract.check(op + "Reply" if reply["ok"] else "failure", reply)
+        return reply
 
     def reply(self, want):
         while True:
