@@ -191,6 +191,7 @@ export class Generator {
   #path(operation, wrong) {
     const segments = operation.path.replace(/\{(\w+)\}/g, (_, name) => {
       if (wrong && this.random.chance(0.5)) return this.random.of(['%', '%zz', '', 'a/b', '%00', '\xff', '%ff', 'x'.repeat(13000), '..']);
+      if (name === 'command') return [this.random.of(this.commands), this.key('keys'), this.#member()].map(encodeURIComponent).join('/');
       const text = name === 'key' ? this.key(operation.tags[0])
         : name === 'command' ? this.random.of(['ping', 'dbsize', 'get', 'none'])
         : name === 'code' ? this.random.of(['wrong-type', 'none'])
