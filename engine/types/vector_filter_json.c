@@ -56,13 +56,46 @@ static bool skip_nested(struct scan *s, bool *flat)
     return true;
 }
 
+static bool is_word(char c)
+{
+    return c != ',' && c != ']' && c != '}' && (unsigned char)c > ' ';
+}
+
+/* Numbers of up to 15 digits without an exponent: whole and divisor are exact in doubles, so one division rounds right
+ * (Clinger, 1990). False: it is another one, or none; s has not moved. */
+static bool scan_short_number(struct scan *s, double *number)
+{
+    static const double tens[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                  1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+    const char *p = s->at, *point = NULL;
+    bool negative = *p == '-';
+    int64_t whole = 0;
+    int digits = 0;
+    for (p += negative; p < s->end && digits < 16; p++) {
+        if (*p == '.' && !point && digits)
+            point = p;
+        else if (isdigit((unsigned char)*p))
+            whole = whole * 10 + (*p - '0'), digits++;
+        else
+            break;
+    }
+    if (digits == 0 || digits > 15 || p[-1] == '.' || (p < s->end && is_word(*p)))
+        return false;
+    *number = (double)whole / tens[point ? p - point - 1 : 0];
+    *number = negative ? -*number : *number;
+    s->at = p;
+    return true;
+}
+
 static bool scan_word(struct scan *s, struct filter_value *v)
 {
     const char *from = s->at;
-    while (s->at < s->end && !strchr(",]} \t\r\n", *s->at))
+    *v = (struct filter_value){.kind = FILTER_NUMBER};
+    if (scan_short_number(s, &v->number))
+        return true;
+    while (s->at < s->end && is_word(*s->at))
         s->at++;
     struct bytes word = bytes_of(from, (size_t)(s->at - from));
-    *v = (struct filter_value){.kind = FILTER_NUMBER};
     if (bytes_eq(word, BYTES("null"))) {
         v->kind = FILTER_NULL;
         return true;

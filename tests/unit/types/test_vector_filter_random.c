@@ -1,6 +1,7 @@
 /* The FILTER language with all kinds of values: random trees whose text is compiled, beside a naive evaluator that walks
  * the tree over decoded values; and long texts with escapes. */
 #include <math.h>
+#include <stdio.h>
 
 #include "base/num.h"
 #include "base/rng.h"
@@ -314,6 +315,25 @@ START_TEST(random_expressions)
 }
 END_TEST
 
+/* A number in the attributes is the double that the same text is elsewhere. */
+START_TEST(numbers_to_the_last_bit)
+{
+    char text[64], json[80], expr[80], plain[80];
+    double v;
+    for (int i = 0; i < UNIT_STEPS(50000); i++) {
+        snprintf(text, sizeof text, "%s%llu.%0*llu%s", rng_below(2) ? "-" : "",
+                 (unsigned long long)rng_below(1u << rng_below(31)), (int)rng_below(14) + 1,
+                 (unsigned long long)rng_below(1000000), rng_below(8) ? "" : "e-3");
+        ck_assert(num_parse_double(bytes_str(text), &v));
+        snprintf(json, sizeof json, "{\"a\":%s%s}", text, rng_below(2) ? " " : "");
+        snprintf(expr, sizeof expr, ".a == %.17g", v);
+        snprintf(plain, sizeof plain, ".a == %s", text);
+        if (verdict(expr, json) != 1 || verdict(plain, json) != 1)
+            ck_abort_msg("%s of %s", expr, json);
+    }
+}
+END_TEST
+
 Suite *suite_vector_filter_random(void)
 {
     Suite *s = suite_create("types/vector_filter, random");
@@ -321,6 +341,7 @@ Suite *suite_vector_filter_random(void)
     tcase_set_timeout(t, 60);
     tcase_add_test(t, long_escaped_texts);
     tcase_add_test(t, random_expressions);
+    tcase_add_test(t, numbers_to_the_last_bit);
     suite_add_tcase(s, t);
     return s;
 }
