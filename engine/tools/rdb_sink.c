@@ -49,8 +49,11 @@ int rdb_sink_open(struct rdb_sink *s, const char *path)
     buf_printf(&s->temporary, "%s.%ld.temp", path, (long)getpid());
     buf_add_char(&s->temporary, '\0');
     s->fd = open(s->temporary.p, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0644);
-    if (s->fd < 0)
-        return errno;
+    if (s->fd < 0) {
+        int failed = errno;
+        buf_release(&s->temporary);
+        return failed;
+    }
     buf_printf(&s->out, "REDIS%04d", RDB_VERSION_MAX);
     return 0;
 }
