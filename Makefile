@@ -60,7 +60,7 @@ $(BUILD)/bench_%: $(BUILD)/tests/bench/%.o
 
 # Beside hnswlib, which is a header of C++.
 CXX ?= c++
-$(BUILD)/bench_vectors: $(BUILD)/tests/bench/vectors.o $(BUILD)/hnswlib_peer.o $(OBJ)
+$(BUILD)/bench_vectors: $(BUILD)/tests/bench/vectors.o $(BUILD)/tests/bench/vectors_resp.o $(BUILD)/hnswlib_peer.o $(OBJ)
 	$(CXX) -o $@ $^ $(LDLIBS)
 
 $(BUILD)/hnswlib_peer.o: tests/bench/hnswlib_peer.cpp
@@ -134,14 +134,9 @@ bench: all $(BUILD)/bench_load $(BUILD)/bench_bare_http
 	@tests/bench/run.py
 
 bench-vectors:
-	@tests/packages.sh make $(RUN_PACKAGES) g++ libhnswlib-dev
-	@$(MAKE) -s $(BUILD)/bench_vectors
-	@echo "| vectors | atrium | hnswlib | ratio |"; echo "| --- | --- | --- | --- |"
-	@for dim in 128 768; do taskset -c 1 $(BUILD)/bench_vectors 100000 $$dim || exit 1; done
-
-example-vectors: all
-	@tests/packages.sh python3 x11-common
-	@examples/colours.py --start $(BUILD)/atrium
+	@tests/packages.sh make $(RUN_PACKAGES) g++ libhnswlib-dev redis-tools python3
+	@$(MAKE) -s $(BUILD)/atrium $(BUILD)/bench_vectors
+	@tests/bench/vectors.py
 
 lint:
 	@tests/packages.sh $(LINT_PACKAGES)

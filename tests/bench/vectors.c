@@ -1,11 +1,12 @@
 /* vectors: the graph of ds/hnsw.h beside hnswlib, in one process, one thread, on the same vectors.
  *
- *     vectors N DIM [QUERIES]
+ *     vectors N DIM [PORT]
  *
  * Vectors are points of Gaussian clusters from a fixed seed, normalised; queries come from the same clusters. What is
  * true is asked from all vectors in f32. For hnswlib, f32, int8 and signs: inserts a second (M 16, ef 200); for f32 and
  * int8: queries a second at the first ef that reaches a recall@10, with the ratio to hnswlib's, the median of turns. Prints
- * rows of a table: what, ours, hnswlib's, ratio. */
+ * rows of a table: what, ours, hnswlib's, ratio. With a PORT the int8 searches are asked over RESP too, of the server
+ * there, and compared with those in process. */
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,6 +18,7 @@
 #include "base/rng.h"
 #include "ds/hnsw.h"
 #include "ds/vector.h"
+#include "tests/bench/vectors_resp.h"
 
 #define M     16
 #define BUILD 200
@@ -219,16 +221,48 @@ static void compare(struct side *ours, struct side *peer, double recall)
            recall, n, dim, ours->name, x.rate, x.recall, a, y.rate, y.recall, b, ratio[TURNS / 2]);
 }
 
+static struct figures ask_all_over_resp(size_t ef, size_t *labels)
+{
+    size_t hits = 0;
+    double began = now_s();
+    resp_ask_all(queries, nq, dim, K, ef, labels);
+    double took = now_s() - began;
+    for (size_t i = 0; i < nq; i++) {
+        for (size_t a = 0; a < K; a++) {
+            for (size_t b = 0; b < K; b++)
+                hits += labels[i * K + a] == truth[i][b];
+        }
+    }
+    return (struct figures){(double)hits / (double)(nq * K), (double)nq / took};
+}
+
+static void compare_over_resp(struct side *inside, int port)
+{
+    size_t *labels = malloc(nq * K * sizeof *labels), ef = ef_for(inside, 0.95);
+    struct figures x = {0}, y = {0};
+    double ratio[TURNS];
+    resp_connect(port);
+    resp_add_all(points, n, dim);
+    for (int t = 0; t < TURNS; t++) {
+        x = ask_all_over_resp(ef, labels);
+        y = ask_all(inside, ef);
+        ratio[t] = x.rate / y.rate;
+    }
+    qsort(ratio, TURNS, sizeof *ratio, by_value);
+    printf("| over RESP, pipelined, %zu x %zu, int8, ef %zu; beside: in process | %.0f/s (%.4f) | "
+           "%.0f/s (%.4f) | %.2f |\n",
+           n, dim, ef, x.rate, x.recall, y.rate, y.recall, ratio[TURNS / 2]);
+    free(labels);
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 3) {
-        fprintf(stderr, "usage: %s N DIM [QUERIES]\n", argv[0]);
+        fprintf(stderr, "usage: %s N DIM [PORT]\n", argv[0]);
         return 1;
     }
     n = strtoul(argv[1], NULL, 10);
     dim = strtoul(argv[2], NULL, 10);
-    if (argc > 3)
-        nq = strtoul(argv[3], NULL, 10);
     vector_init();
     make_data();
     find_truth();
@@ -252,6 +286,8 @@ int main(int argc, char **argv)
         compare(&sides[i], &sides[0], 0.95);
         compare(&sides[i], &sides[0], 0.98);
     }
+    if (argc > 3)
+        compare_over_resp(&sides[2], atoi(argv[3]));
     peer_free(sides[0].peer);
     for (int i = 1; i < 4; i++)
         hnsw_free(sides[i].graph);
