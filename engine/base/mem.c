@@ -103,6 +103,31 @@ void mem_free_pages(void *p, size_t n)
     atomic_fetch_sub_explicit(&pages_bytes, whole_pages(n), memory_order_relaxed);
 }
 
+void *mem_grow_pages(void *p, size_t n, size_t more)
+{
+    if (n < MEM_PAGES_MIN) {
+        void *fresh = mem_alloc_pages(more);
+        if (n)
+            memcpy(fresh, p, n);
+        mem_free(p);
+        return fresh;
+    }
+    size_t before = whole_pages(n), bytes = whole_pages(more);
+    void *grown = mremap(p, before, bytes, MREMAP_MAYMOVE);
+    if (grown == MAP_FAILED)
+        mem_exhausted(more);
+    atomic_fetch_add_explicit(&pages_bytes, bytes - before, memory_order_relaxed);
+    return grown;
+}
+
+#define HUGE_PAGE ((size_t)2 << 20)
+
+void mem_huge_pages(void *p, size_t n)
+{
+    if (n >= HUGE_PAGE)
+        madvise(p, whole_pages(n), MADV_HUGEPAGE);
+}
+
 size_t mem_usable(const void *p)
 {
     return p ? malloc_usable_size((void *)(uintptr_t)p) : 0;

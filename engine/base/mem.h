@@ -27,6 +27,11 @@ void mem_free(void *p);
 #define MEM_PAGES_MIN (16 * 1024)
 void *mem_alloc_pages(size_t n) __attribute__((malloc, alloc_size(1)));
 void mem_free_pages(void *p, size_t n);
+/* Grows such an array from n to `more` bytes, the new ones zero: from MEM_PAGES_MIN on by a new mapping, without a copy. p may
+ * be NULL where n is 0. */
+void *mem_grow_pages(void *p, size_t n, size_t more);
+/* Asks the system for huge pages where the array is long enough for some: for those that are jumped about in. */
+void mem_huge_pages(void *p, size_t n);
 /* What the allocator really set aside for p. */
 size_t mem_usable(const void *p);
 

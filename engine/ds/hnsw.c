@@ -2,14 +2,13 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 #include "base/mem.h"
 #include "ds/hnsw_node.h"
 #include "ds/vector.h"
 
-#define CHUNK_BYTES (2u << 20) /* at least; a huge page */
-#define FIRST_NODES 8
+#define FIRST_NODES 4
+#define GROWTH      16 /* the array grows by one in so many of its nodes */
 
 static size_t stored_bytes(uint32_t dim, enum hnsw_form form)
 {
@@ -26,8 +25,6 @@ struct hnsw *hnsw_new(uint32_t dim, uint32_t m, enum hnsw_form form)
     h->vector_bytes = stored_bytes(dim, form);
     h->links_at = (h->vector_bytes + 3) / 4 * 4 + 2 * sizeof(float) + sizeof(void *);
     h->stride = h->links_at + sizeof(struct hnsw_links) + 2 * (size_t)m * sizeof(uint32_t);
-    while ((h->stride << h->chunk_shift) < CHUNK_BYTES)
-        h->chunk_shift++;
     return h;
 }
 
@@ -44,58 +41,27 @@ void hnsw_free(struct hnsw *h)
     if (!h)
         return;
     free_upper(h);
-    for (uint32_t i = 0; i < h->chunks; i++)
-        mem_free(h->chunk[i]);
-    mem_free(h->chunk);
+    mem_free_pages(h->nodes, h->cap * h->stride);
     mem_free(h);
 }
 
 size_t hnsw_mem_bytes(const struct hnsw *h)
 {
-    size_t nodes = h->chunks ? h->first_cap + ((size_t)(h->chunks - 1) << h->chunk_shift) : 0;
-    return sizeof *h + h->chunks * sizeof *h->chunk + nodes * h->stride + h->upper_bytes;
+    return sizeof *h + h->used * h->stride +
+           h->upper_bytes; /* what is beyond `used` was never touched */
 }
 
 /* ---- nodes ----------------------------------------------------------------------------------- */
 
-/* On huge pages, where the system has them: a search jumps over all of the memory. */
-static uint8_t *chunk_new(size_t bytes)
-{
-    uint8_t *p = mem_alloc_aligned(CHUNK_BYTES, bytes);
-    madvise(p, bytes / CHUNK_BYTES * CHUNK_BYTES, MADV_HUGEPAGE);
-    return p;
-}
-
-static void grow_first(struct hnsw *h)
-{
-    uint32_t whole = 1u << h->chunk_shift;
-    uint32_t cap = h->first_cap ? h->first_cap * 2 : FIRST_NODES;
-    if (h->chunks == 0) {
-        h->chunk = mem_calloc(sizeof *h->chunk);
-        h->chunks = 1;
-    }
-    if (cap < whole) {
-        h->chunk[0] = mem_realloc(h->chunk[0], cap * h->stride);
-    } else {
-        cap = whole;
-        uint8_t *p = chunk_new(whole * h->stride);
-        if (h->first_cap)
-            memcpy(p, h->chunk[0], h->first_cap * h->stride);
-        mem_free(h->chunk[0]);
-        h->chunk[0] = p;
-    }
-    h->first_cap = cap;
-}
-
+/* Small arrays double; large ones grow by little, since that copies nothing. */
 static void grow(struct hnsw *h)
 {
-    uint32_t whole = 1u << h->chunk_shift;
-    if (h->first_cap < whole) {
-        grow_first(h);
-        return;
-    }
-    h->chunk = mem_realloc(h->chunk, (h->chunks + 1) * sizeof *h->chunk);
-    h->chunk[h->chunks++] = chunk_new(whole * h->stride);
+    bool small = h->cap * h->stride < MEM_PAGES_MIN;
+    uint32_t more = small ? h->cap : h->cap / GROWTH;
+    uint32_t cap = h->cap + (more < FIRST_NODES ? FIRST_NODES : more);
+    h->nodes = mem_grow_pages(h->nodes, h->cap * h->stride, cap * h->stride);
+    h->cap = cap;
+    mem_huge_pages(h->nodes, cap * h->stride);
 }
 
 static uint32_t take_id(struct hnsw *h)
@@ -105,8 +71,7 @@ static uint32_t take_id(struct hnsw *h)
         h->free_list = hnsw_base(h, id)->id[0];
         return id;
     }
-    size_t room = h->chunks ? h->first_cap + ((size_t)(h->chunks - 1) << h->chunk_shift) : 0;
-    if (h->used == room)
+    if (h->used == h->cap)
         grow(h);
     return h->used++;
 }
@@ -175,15 +140,12 @@ struct hnsw *hnsw_dup(const struct hnsw *h)
 {
     struct hnsw *copy = mem_alloc(sizeof *copy);
     *copy = *h;
-    copy->chunk = h->chunks ? mem_alloc(h->chunks * sizeof *copy->chunk) : NULL;
+    copy->cap = h->used;
+    copy->nodes = h->used ? mem_alloc_pages(h->used * h->stride) : NULL;
+    mem_huge_pages(copy->nodes, h->used * h->stride);
+    if (h->used)
+        memcpy(copy->nodes, h->nodes, h->used * h->stride);
     copy->upper_bytes = 0;
-    uint32_t whole = 1u << h->chunk_shift;
-    for (uint32_t i = 0; i < h->chunks; i++) {
-        size_t nodes = i == 0 ? h->first_cap : whole, n = nodes * h->stride;
-        size_t filled = h->used - (size_t)i * whole < nodes ? h->used - (size_t)i * whole : nodes;
-        copy->chunk[i] = nodes < whole ? mem_alloc(n) : chunk_new(n);
-        memcpy(copy->chunk[i], h->chunk[i], filled * h->stride);
-    }
     for (uint32_t id = hnsw_next(h, 0); id != HNSW_NONE; id = hnsw_next(h, id + 1)) {
         unsigned level = hnsw_base(h, id)->level;
         if (level == 0)

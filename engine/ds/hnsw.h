@@ -1,7 +1,7 @@
 /* A graph for the nearest neighbours of a vector by cosine: HNSW (Malkov and Yashunin, "Efficient and robust approximate
  * nearest neighbor search using hierarchical navigable small world graphs", 2016), with real deletion.
  *
- * A node is a record of fixed size in a chunk, under a 4-byte id:
+ * A node is a record of fixed size in one array, under a 4-byte id:
  *
  *   [vector][scale][norm][item or upper][links: n, level, ids]
  *
@@ -43,9 +43,9 @@ struct hnsw {
     unsigned top;   /* the entry's level */
     uint64_t removals;
     /* Memory of the nodes. */
-    uint8_t **chunk;
-    uint32_t chunks, chunk_shift, first_cap; /* the first chunk grows up to a whole one */
-    uint32_t used, free_list;                /* ids ever given out; HNSW_NONE ends the list */
+    uint8_t *nodes;
+    uint32_t cap;             /* nodes that there is room for */
+    uint32_t used, free_list; /* ids ever given out; HNSW_NONE ends the list */
     size_t vector_bytes, links_at, stride;
     size_t upper_bytes;
 };

@@ -24,7 +24,7 @@ struct hnsw_upper {
 
 static inline uint8_t *hnsw_node(const struct hnsw *h, uint32_t id)
 {
-    return h->chunk[id >> h->chunk_shift] + (size_t)(id & ((1u << h->chunk_shift) - 1)) * h->stride;
+    return h->nodes + id * h->stride;
 }
 
 static inline struct hnsw_links *hnsw_base(const struct hnsw *h, uint32_t id)
