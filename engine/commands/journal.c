@@ -503,6 +503,11 @@ int journal_denies_writes(struct engine *e)
     return aof_failing(j->aof);
 }
 
+size_t journal_buffered_bytes(const struct engine *e)
+{
+    return e->journal.aof ? aof_buffered_bytes(e->journal.aof) : 0;
+}
+
 static void cmd_bgrewriteaof(struct exec *x)
 {
     struct journal *j = &x->engine->journal;

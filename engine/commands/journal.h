@@ -71,6 +71,8 @@ bool journal_synced(struct engine *e, uint64_t position);
 void journal_request_sync(struct engine *e);
 /* Writes are refused while the log cannot be written: errno, 0: it can. */
 int journal_denies_writes(struct engine *e);
+/* Memory that holds records on their way to the disk: no key would make room for it. */
+size_t journal_buffered_bytes(const struct engine *e);
 /* The lines of INFO persistence about the log. */
 void journal_info_lines(struct engine *e, struct buf *out);
 

@@ -30,9 +30,10 @@
 struct chunk {
     struct chunk *next;
     struct buf records;
-    uint64_t end; /* position of its last record */
-    bool summed;  /* the sum's line stands at its end */
-    int then_fd;  /* what follows goes to this file, -1: to the same */
+    uint64_t end;   /* position of its last record */
+    bool summed;    /* the sum's line stands at its end */
+    size_t counted; /* of its memory, in `held_bytes` */
+    int then_fd;    /* what follows goes to this file, -1: to the same */
     uint64_t then_size;
 };
 
@@ -54,6 +55,7 @@ struct aof {
     unsigned waiting;        /* threads in aof_wait; lock */
 
     _Atomic uint64_t appended, written, synced;
+    _Atomic uint64_t held_bytes, pending_bytes; /* memory of the chunks, and of `pending` */
     _Atomic int failing;
     _Atomic int policy;
     _Atomic bool hold_sync, rotating;
@@ -102,6 +104,8 @@ static uint64_t appended(struct aof *a, size_t before)
     atomic_store_explicit(&a->appended, position, memory_order_release);
     /* Where replies wait for the disk, whoever lets them wait kicks, once for all that it has appended by then. */
     a->pending_n++;
+    if (a->pending.cap != atomic_load_explicit(&a->pending_bytes, memory_order_relaxed))
+        atomic_store_explicit(&a->pending_bytes, a->pending.cap, memory_order_relaxed);
     if (a->idle && atomic_load_explicit(&a->policy, memory_order_relaxed) != AOF_ALWAYS)
         wake_writer(a);
     return position;
@@ -140,6 +144,8 @@ static struct chunk *close_chunk(struct aof *a)
 {
     struct chunk *c = mem_calloc(sizeof *c);
     c->records = a->pending;
+    c->counted = c->records.cap;
+    atomic_fetch_add_explicit(&a->held_bytes, c->counted, memory_order_relaxed);
     c->end = atomic_load_explicit(&a->appended, memory_order_relaxed);
     c->then_fd = -1;
     a->pending = a->spare;
@@ -195,6 +201,7 @@ static void take(struct aof *a)
 /* A small buffer is used again. */
 static void free_chunk(struct aof *a, struct chunk *c)
 {
+    atomic_fetch_sub_explicit(&a->held_bytes, c->counted, memory_order_relaxed);
     pthread_mutex_lock(&a->lock);
     bool keep = !a->spare.cap && c->records.cap <= SPARE_MAX;
     if (keep) {
@@ -605,6 +612,12 @@ void aof_close(struct aof *a)
     aof_wait(a, position, 0);
     while (aof_rotating(a) && !aof_failing(a))
         usleep(1000);
+}
+
+size_t aof_buffered_bytes(const struct aof *a)
+{
+    return (size_t)(atomic_load_explicit(&a->held_bytes, memory_order_relaxed) +
+                    atomic_load_explicit(&a->pending_bytes, memory_order_relaxed));
 }
 
 struct aof_stats aof_stats(struct aof *a)

@@ -61,6 +61,9 @@ bool aof_wait(struct aof *a, uint64_t position, uint64_t until_ms);
 /* Waits while more than a bound has been appended and not written: for threads that hold no lock. */
 void aof_wait_room(struct aof *a);
 
+/* Memory that holds records on their way to the disk. */
+size_t aof_buffered_bytes(const struct aof *a);
+
 struct aof_stats {
     uint64_t file_bytes;    /* of the present file, as written */
     uint64_t backlog_bytes; /* appended and not written */

@@ -283,6 +283,21 @@ class Log(unittest.TestCase):
         with atrium(self.folder) as c:
             self.assertEqual([c.get("k"), c.exists("h")], [None, 0])
 
+    def test_evicted_keys(self):
+        """They stay away, and what waits for the log's sync evicts nobody."""
+        with atrium(self.folder, "--maxmemory", "8mb", "--maxmemory-policy", "allkeys-lru") as c:
+            with c.pipeline(transaction=False) as p:
+                for i in range(60000):
+                    p.set("key:%d" % i, "x" * 100)
+                p.execute()
+            c.config_set("maxmemory", 0)  # an answer as long as all names would evict some
+            synced(c)
+            keys = sorted(c.keys())
+            self.assertGreater(c.info("stats")["evicted_keys"], 0)
+            self.assertGreater(len(keys), 10000)
+        with atrium(self.folder) as c:
+            self.assertEqual(sorted(c.keys()), keys)
+
     def test_blocked_commands(self):
         with atrium(self.folder) as c:
             port = c.connection_pool.connection_kwargs["port"]
