@@ -91,6 +91,7 @@ static void info_persistence(struct exec *x, struct buf *out)
     child_info_lines(&x->engine->child, out);
     snapshot_info_lines(x->engine, out);
     journal_info_lines(x->engine, out);
+    buf_add_str(out, "module_fork_in_progress:0\r\nmodule_fork_last_cow_size:0\r\n");
 }
 
 static void info_stats(struct exec *x, struct buf *out)
