@@ -73,7 +73,7 @@ $(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/served.o $(OBJ
 # What http/pages.c takes into the program: files of the tree, and what is made of them.
 MADE      := $(BUILD)/documents
 DOCUMENTS := openapi/openapi.yaml openapi/asyncapi.yaml $(MADE)/openapi.json $(MADE)/asyncapi.json \
-             http/pages/chat.html http/pages/vectors.html http/pages/docs.html $(MADE)/viewer.js $(MADE)/viewer.css
+             http/pages/chat.html http/pages/atrium.js http/pages/vectors.html http/pages/docs.html $(MADE)/viewer.js $(MADE)/viewer.css
 $(BUILD)/http/pages.o: $(DOCUMENTS)
 $(BUILD)/http/pages.o: CFLAGS += -Wa,-I$(MADE)
 

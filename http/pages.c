@@ -16,6 +16,7 @@ DOCUMENT(asyncapi_yaml, "openapi/asyncapi.yaml");
 DOCUMENT(openapi_json, "openapi.json");
 DOCUMENT(asyncapi_json, "asyncapi.json");
 DOCUMENT(chat_html, "http/pages/chat.html");
+DOCUMENT(atrium_js, "http/pages/atrium.js");
 DOCUMENT(vectors_html, "http/pages/vectors.html");
 DOCUMENT(docs_html, "http/pages/docs.html");
 DOCUMENT(viewer_js, "viewer.js");
@@ -38,6 +39,7 @@ static const struct document documents[] = {
     {"/openapi.json", "application/json", openapi_json_start, openapi_json_end},
     {"/asyncapi.json", "application/json", asyncapi_json_start, asyncapi_json_end},
     {"/chat", "text/html; charset=utf-8", chat_html_start, chat_html_end},
+    {"/atrium.js", "text/javascript; charset=utf-8", atrium_js_start, atrium_js_end},
     {"/vectors", "text/html; charset=utf-8", vectors_html_start, vectors_html_end},
     {"/docs", "text/html; charset=utf-8", docs_html_start, docs_html_end},
     {"/docs/viewer.js", "text/javascript; charset=utf-8", viewer_js_start, viewer_js_end},
@@ -63,6 +65,7 @@ const struct route pages_routes[] = {
     {METHOD_GET, "/openapi.json", get_document, "getOpenapiJson", ROUTE_OPEN},
     {METHOD_GET, "/asyncapi.json", get_document, "getAsyncapiJson", ROUTE_OPEN},
     {METHOD_GET, "/chat", get_document, "getChat", ROUTE_OPEN | ROUTE_RAW},
+    {METHOD_GET, "/atrium.js", get_document, "getBrowserClient", ROUTE_OPEN | ROUTE_RAW},
     {METHOD_GET, "/vectors", get_document, "getVectorsPage", ROUTE_OPEN | ROUTE_RAW},
     {METHOD_GET, "/docs", get_document, "getDocs", ROUTE_OPEN | ROUTE_RAW},
     {METHOD_GET, "/docs/viewer.js", get_document, "getViewerScript", ROUTE_OPEN | ROUTE_RAW},
