@@ -138,6 +138,11 @@ bench-vectors:
 	@$(MAKE) -s $(BUILD)/atrium $(BUILD)/bench_vectors
 	@tests/bench/vectors.py
 
+example-vectors:
+	@tests/packages.sh make $(RUN_PACKAGES) python3 x11-common
+	@$(MAKE) -s $(BUILD)/atrium
+	@tests/examples/colours.py --start $(BUILD)/atrium
+
 lint:
 	@tests/packages.sh $(LINT_PACKAGES)
 	@tests/lint/includes.py

@@ -256,7 +256,7 @@ def test_picture(door):
 
 
 def test_the_example_says_what_the_readme_says(door):
-    done = subprocess.run([sys.executable, os.path.join(ROOT, "examples", "colours.py"), "--http-port", str(door.http_port)],
+    done = subprocess.run([sys.executable, os.path.join(ROOT, "tests", "examples", "colours.py"), "--http-port", str(door.http_port)],
                           stdout=subprocess.PIPE, timeout=60)
     equal(done.returncode, 0)
     text = done.stdout.decode()
