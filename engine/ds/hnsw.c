@@ -239,6 +239,7 @@ static double length_of(const float *values, uint32_t dim)
     return sqrt(sum);
 }
 
+/* What a step is worth is set so that the rounded vector has the length 1 again: it is at distance 0 from itself. */
 static void quantise(struct hnsw_query *q, const float *values, double by, uint32_t dim)
 {
     float range = 0;
@@ -246,13 +247,16 @@ static void quantise(struct hnsw_query *q, const float *values, double by, uint3
         range = fmaxf(range, fabsf((float)(values[i] * by)));
     q->scale = range / 127;
     int32_t sum = 0;
+    int64_t squares = 0;
     for (uint32_t i = 0; i < dim; i++) {
         float step = range > 0 ? roundf((float)(values[i] * by) / q->scale) : 0;
         int8_t byte = (int8_t)fmaxf(-127, fminf(127, step));
         ((int8_t *)q->data)[i] = byte;
         sum += byte;
+        squares += byte * byte;
     }
     q->bias = 128 * sum;
+    q->scale = squares ? (float)(1 / sqrt((double)squares)) : 0;
 }
 
 void hnsw_query_init(struct hnsw_query *q, const struct hnsw *h, const float *values)
