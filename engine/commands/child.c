@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -78,9 +79,13 @@ pid_t child_fork(struct engine *e, enum child_job job)
     struct child *c = &e->child;
     begin(e, job);
     uint64_t began_us = clock_mono_us();
-    pid_t pid = fork();
+    pid_t parent = getpid(), pid = fork();
     int failed = errno;
     if (pid == 0) {
+        /* One that outlived the program could put its old file in the place of the next one's. */
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() != parent)
+            _exit(EXIT_FAILURE);
         /* Sockets are the parent's alone. */
         close_range(STDERR_FILENO + 1, ~0u, 0);
         lower_priority();
