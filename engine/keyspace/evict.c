@@ -8,14 +8,12 @@
 /* ---- the pool -------------------------------------------------------------------------------- */
 
 #define POOL_MAX 16
-#define KEY_MAX  128 /* longer keys are candidates only for as long as their sample is looked at */
 
+/* A key is known by its hash. */
 struct candidate {
     uint64_t score; /* the higher, the sooner it goes */
     uint64_t hash;
     unsigned db;
-    uint8_t key_n;
-    char key[KEY_MAX];
 };
 
 /* Ascending by score; of this thread, for one policy. */
@@ -81,15 +79,12 @@ static struct entry *sample(struct slice *s, const struct evict_rule *rule)
     return node ? entry_of_deadline_node(node) : NULL;
 }
 
-static void consider(struct entry *e, unsigned db, const struct evict_rule *rule, uint64_t now_ms)
+static void consider(const struct entry *e, unsigned db, const struct evict_rule *rule,
+                     uint64_t now_ms)
 {
-    struct bytes key = entry_key(e);
-    struct candidate c = {.score = score_of(e, rule, now_ms), .hash = hash_bytes(key), .db = db};
-    if (key.n > KEY_MAX || in_pool(c.hash, db))
-        return;
-    c.key_n = (uint8_t)key.n;
-    memcpy(c.key, key.p, key.n);
-    pool_add(&c);
+    struct candidate c = {score_of(e, rule, now_ms), hash_bytes(entry_key(e)), db};
+    if (!in_pool(c.hash, db))
+        pool_add(&c);
 }
 
 /* ---- a key goes ------------------------------------------------------------------------------ */
@@ -104,7 +99,7 @@ static void evict_at(struct keyspace *ks, struct shard *sh, unsigned db, struct 
     garbage_add(e);
 }
 
-/* Without the pool: the key is too long for it, or chance decides. */
+/* Without the pool: chance decides. */
 static bool evict_entry(struct keyspace *ks, struct shard *sh, unsigned db, struct entry *e)
 {
     uint64_t hash = hash_bytes(entry_key(e));
@@ -123,7 +118,7 @@ static bool evict_candidate(struct keyspace *ks, const struct candidate *c, bool
         return false;
     struct slice *s = sh->db[c->db];
     if (s) {
-        struct table_pos p = table_find(&s->table, c->hash, bytes_of(c->key, c->key_n));
+        struct table_pos p = table_find_hash(&s->table, c->hash);
         gone = p.array && (!only_timed || entry_deadline_ms(table_at(&p)));
         if (gone)
             evict_at(ks, sh, c->db, &p, c->hash);
@@ -132,50 +127,58 @@ static bool evict_candidate(struct keyspace *ks, const struct candidate *c, bool
     return gone;
 }
 
-/* Samples of one database of a locked shard. True: a key has gone already. */
+static size_t keys_of(const struct slice *s, const struct evict_rule *rule)
+{
+    return only_volatile(rule->policy)
+               ? s->deadlines.count
+               : atomic_load_explicit(&s->table.count, memory_order_relaxed);
+}
+
+/* Samples of one database of a locked shard, as many as are left to take or as it has keys. True: a key has gone already. */
 static bool sample_slice(struct keyspace *ks, struct shard *sh, unsigned db,
-                         const struct evict_rule *rule, uint64_t now_ms)
+                         const struct evict_rule *rule, uint64_t now_ms, unsigned *left)
 {
     struct slice *s = sh->db[db];
-    bool nearest = rule->policy == EVICT_VOLATILE_TTL;
-    for (unsigned i = 0; i < (nearest ? 1 : rule->samples); i++) {
+    size_t n = keys_of(s, rule);
+    n = rule->policy == EVICT_VOLATILE_TTL && n > 1 ? 1 : n;
+    for (size_t i = 0; i < n && *left; i++, --*left) {
         struct entry *e = sample(s, rule);
-        if (!e)
-            return false;
-        if (at_random(rule->policy) || entry_key(e).n > KEY_MAX)
+        if (at_random(rule->policy))
             return evict_entry(ks, sh, db, e);
         consider(e, db, rule, now_ms);
     }
     return false;
 }
 
-static bool has_keys(const struct shard *sh, unsigned db, const struct evict_rule *rule)
-{
-    const struct slice *s = sh->db[db];
-    return s && (only_volatile(rule->policy)
-                     ? s->deadlines.count > 0
-                     : atomic_load_explicit(&s->table.count, memory_order_relaxed) > 0);
-}
-
-/* *found: there was something to look at. */
 static bool sample_shard(struct keyspace *ks, struct shard *sh, const struct evict_rule *rule,
-                         uint64_t now_ms, bool *found)
+                         uint64_t now_ms, unsigned *left)
 {
     bool gone = false;
     if (pthread_mutex_trylock(&sh->lock) != 0)
         return false;
-    for (unsigned db = 0; db < DB_COUNT && !gone; db++) {
-        if (!has_keys(sh, db, rule))
-            continue;
-        *found = true;
-        gone = sample_slice(ks, sh, db, rule, now_ms);
+    unsigned first = (unsigned)rng_below(DB_COUNT); /* none is always the first to lose a key */
+    for (unsigned i = 0; i < DB_COUNT && !gone; i++) {
+        unsigned db = (first + i) % DB_COUNT;
+        if (sh->db[db] && keys_of(sh->db[db], rule))
+            gone = sample_slice(ks, sh, db, rule, now_ms, left);
     }
     pthread_mutex_unlock(&sh->lock);
     return gone;
 }
 
+/* The best of the pool that is still there. */
+static bool evict_best(struct keyspace *ks, const struct evict_rule *rule)
+{
+    while (pool.n > 0) {
+        if (evict_candidate(ks, &pool.at[--pool.n], only_volatile(rule->policy)))
+            return true;
+    }
+    return false;
+}
+
 bool keyspace_evict(struct keyspace *ks, const struct evict_rule *rule, uint64_t now_ms)
 {
+    unsigned left = rule->samples;
     if (pool.ks != ks || pool.policy != rule->policy) {
         pool.n = 0;
         pool.ks = ks;
@@ -183,14 +186,11 @@ bool keyspace_evict(struct keyspace *ks, const struct evict_rule *rule, uint64_t
     }
     uint32_t first = (uint32_t)rng_below(SHARD_COUNT);
     for (uint32_t i = 0; i < SHARD_COUNT; i++) {
-        bool found = false;
-        if (sample_shard(ks, &ks->shards[(first + i) % SHARD_COUNT], rule, now_ms, &found))
+        if (sample_shard(ks, &ks->shards[(first + i) % SHARD_COUNT], rule, now_ms, &left))
             return true;
-        while (found && pool.n > 0) {
-            const struct candidate *best = &pool.at[--pool.n];
-            if (evict_candidate(ks, best, only_volatile(rule->policy)))
-                return true;
-        }
+        if (left == 0 && evict_best(ks, rule))
+            return true;
+        left = left ? left : rule->samples; /* what was in the pool has gone meanwhile */
     }
-    return false;
+    return evict_best(ks, rule);
 }

@@ -1,9 +1,9 @@
 /* Eviction: which key goes when memory is short, and its going.
  *
  * The policies and the way are Redis's: a few keys are sampled, the best of them are kept in a pool, over calls, and the
- * best one of the pool goes. Here each thread has its own pool; a sample is of one shard at random, which is passed over
- * where another thread holds its lock, so that evicting threads neither wait for one another nor for commands. The shard
- * is chosen by a hash, so a sample of it is a sample of all. volatile-ttl takes a shard's nearest deadline itself, from its
+ * best one of the pool goes. Here each thread has its own pool; a sample begins at a shard by chance, and takes the next ones
+ * too where it has few keys. One whose lock another thread holds is passed over, so that evicting threads neither wait for one
+ * another nor for commands. A key's shard follows from its hash, so a sample of a shard is one of all. volatile-ttl takes a shard's nearest deadline itself, from its
  * timing wheel.
  *
  * Complexity: O(samples) a key. Thread rule: within the gate, without any shard's lock. */

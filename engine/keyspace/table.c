@@ -86,7 +86,9 @@ static uint64_t match_tags(const struct table_bucket *b, uint8_t tag)
 #endif
 }
 
-static struct table_pos find_in(struct table_array *a, uint64_t hash, struct bytes key)
+/* `key` NULL: the hash will do. Always inlined, so that the usual case does not ask. */
+static inline __attribute__((always_inline)) struct table_pos
+find_in(struct table_array *a, uint64_t hash, const struct bytes *key)
 {
     if (!a->bucket)
         return NONE;
@@ -96,7 +98,8 @@ static struct table_pos find_in(struct table_array *a, uint64_t hash, struct byt
         const struct table_bucket *b = &a->bucket[at];
         for (uint64_t hits = match_tags(b, tag); hits; hits &= hits - 1) {
             uint32_t slot = (uint32_t)__builtin_ctzll(hits) / 8;
-            if (b->slot[slot] && bytes_eq(entry_key(b->slot[slot]), key))
+            struct entry *e = b->slot[slot];
+            if (e && (key ? bytes_eq(entry_key(e), *key) : hash_bytes(entry_key(e)) == hash))
                 return (struct table_pos){a, at, slot};
         }
         if (b->overflow == 0)
@@ -107,8 +110,14 @@ static struct table_pos find_in(struct table_array *a, uint64_t hash, struct byt
 
 struct table_pos table_find(struct table *t, uint64_t hash, struct bytes key)
 {
-    struct table_pos p = find_in(&t->now, hash, key);
-    return p.array || !t->old.bucket ? p : find_in(&t->old, hash, key);
+    struct table_pos p = find_in(&t->now, hash, &key);
+    return p.array || !t->old.bucket ? p : find_in(&t->old, hash, &key);
+}
+
+struct table_pos table_find_hash(struct table *t, uint64_t hash)
+{
+    struct table_pos p = find_in(&t->now, hash, NULL);
+    return p.array || !t->old.bucket ? p : find_in(&t->old, hash, NULL);
 }
 
 void table_prefetch(const struct table *t, uint64_t hash)

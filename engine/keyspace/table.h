@@ -62,6 +62,8 @@ static inline struct entry *table_at(const struct table_pos *p)
 
 /* Looks `key` up by its hash. O(1). */
 struct table_pos table_find(struct table *t, uint64_t hash, struct bytes key);
+/* An entry whose key has this hash: the one that had it, in all likelihood. O(1). */
+struct table_pos table_find_hash(struct table *t, uint64_t hash);
 /* Adds an entry whose key is not there. */
 void table_insert(struct table *t, uint64_t hash, struct entry *e);
 /* Makes room for n entries at once, where the table is empty: a hint. */
