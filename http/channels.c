@@ -40,6 +40,32 @@ static void publish(struct request *r)
     json_close_object(w);
 }
 
+/* A map of the engine's own as an object, however clients' bytes are shown: its names are words, and an epoch is ours. */
+static void put_map(struct json_writer *w, const struct capture *c, size_t at)
+{
+    size_t part = at + 1;
+    json_open_object(w);
+    for (size_t i = 0; i < c->nodes[at].count; i += 2) {
+        struct bytes name = capture_text(c, &c->nodes[part]);
+        json_put_name(w, name);
+        if (bytes_eq(name, BYTES("epoch")))
+            json_put_plain(w, capture_text(c, &c->nodes[part + 1]));
+        else
+            json_put_reply(w, c, part + 1);
+        part = capture_skip(c, part + 1);
+    }
+    json_close_object(w);
+}
+
+/* An item of a list: a map, or bytes. */
+static void put_item(struct json_writer *w, const struct capture *c, size_t at)
+{
+    if (c->nodes[at].kind == NODE_MAP)
+        put_map(w, c, at);
+    else
+        json_put_reply(w, c, at);
+}
+
 /* The array under `name` of a map, its items as the engine tells them; empty where all is null.
  * Returns the last one. */
 static const struct reply_node *put_items(struct request *r, struct json_writer *w,
@@ -50,7 +76,7 @@ static const struct reply_node *put_items(struct request *r, struct json_writer 
     json_open_array(w);
     for (size_t i = 0; items && i < items->count; i++, at = capture_skip(&r->reply, at)) {
         last = &r->reply.nodes[at];
-        json_put_reply(w, &r->reply, at);
+        put_item(w, &r->reply, at);
     }
     json_close_array(w);
     return last;
@@ -160,7 +186,10 @@ static void list_channels(struct request *r)
     struct json_writer *w = answer_json(r, 200);
     json_open_object(w);
     json_key(w, "items");
-    json_put_reply(w, &r->reply, 0);
+    json_open_array(w);
+    for (size_t i = 0, at = 1; i < r->reply.nodes[0].count; i++, at = capture_skip(&r->reply, at))
+        put_item(w, &r->reply, at);
+    json_close_array(w);
     json_key(w, "cursor");
     json_put_null(w);
     json_close_object(w);

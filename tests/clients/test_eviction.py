@@ -104,7 +104,7 @@ class Policies(unittest.TestCase):
             self.assertLess(r.dbsize(), before)
 
     def test_events_and_watched_keys(self):
-        with limited("allkeys-lru", 4, "--notify-keyspace-events", "Ee") as (r, ports):
+        with limited("allkeys-lru", 4, "--notify-keyspace-events", "Ee", "--threads", "1") as (r, ports):
             listener = redis.Redis(port=ports[0]).pubsub()
             listener.subscribe("__keyevent@0__:evicted")
             listener.get_message(timeout=5)

@@ -149,6 +149,9 @@ def events_of(port, commands):
     sender.call("CONFIG", "SET", "notify-keyspace-events", "KEAn")
     listener.call("HELLO", 3)
     listener.send(resp.encode([b"PSUBSCRIBE", b"__key*", b"mark"]))
+    confirmed = b""
+    while confirmed.count(b"psubscribe") < 2:
+        confirmed += listener.read_available(1.0)[0]
     try:
         for at in range(0, len(commands), 100):
             parts = [resp.encode(argv) + resp.encode([b"PUBLISH", b"mark", b""]) for argv in commands[at : at + 100]]
