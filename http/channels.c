@@ -48,7 +48,7 @@ static void put_map(struct json_writer *w, const struct capture *c, size_t at)
     for (size_t i = 0; i < c->nodes[at].count; i += 2) {
         struct bytes name = capture_text(c, &c->nodes[part]);
         json_put_name(w, name);
-        if (bytes_eq(name, BYTES("epoch")))
+        if (bytes_eq(name, BYTES("epoch")) && c->nodes[part + 1].kind == NODE_BULK)
             json_put_plain(w, capture_text(c, &c->nodes[part + 1]));
         else
             json_put_reply(w, c, part + 1);
