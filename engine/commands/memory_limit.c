@@ -40,7 +40,9 @@ bool memory_limit_reached(struct engine_thread *th)
         return false;
     size_t left = room(th->engine);
     th->memory_limit = limit;
-    th->memory_quiet_until = left ? mem_thread_bytes() + (int64_t)(left / SHARES) : INT64_MIN;
+    int64_t own = mem_thread_bytes(), more = (int64_t)(left / SHARES);
+    bool quiet = left && own < INT64_MAX - more; /* else the allocator does not tell */
+    th->memory_quiet_until = quiet ? own + more : INT64_MIN;
     return left == 0;
 }
 

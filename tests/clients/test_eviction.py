@@ -211,6 +211,7 @@ class HitRatio(unittest.TestCase):
         return hit_ratio(r, trace)
 
     @unittest.skipUnless(shutil.which("redis-server"), "no peer")
+    @unittest.skipIf(os.environ.get("ATRIUM_BUILD", "plain") != "plain", "a sanitizer's memory is another")
     def test_no_worse_than_redis(self):
         trace = zipf(self.KEYS, self.DRAWS, 20261123)
         with doors.another() as ports, redis.Redis(port=ports[0]) as ours, self.peer() as theirs:

@@ -104,6 +104,7 @@ START_TEST(on_disk)
     ck_assert_int_eq(manifest_save(&m, folder, "log"), 0);
     ck_assert_int_eq(manifest_load(&again, folder, "log", &error), MANIFEST_LOADED);
     expect(&again, "file log.1.incr.aof seq 1 type i\n");
+    manifest_release(&again);
     ck_assert(!manifest_strays(folder, "log", &error));
     ck_assert_int_eq(disk_replace(folder, "log.7.incr.aof", BYTES("")), 0);
     ck_assert(manifest_strays(folder, "log", &error));
