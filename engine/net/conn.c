@@ -129,6 +129,9 @@ void conn_free(struct conn *c)
     c->protocol->close(c);
     session_free(c->session);
     delist(c);
+    /* A child that saves has the socket, too: closing it here neither ends it nor takes it out of the epoll. */
+    epoll_ctl(c->loop->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
+    shutdown(c->fd, SHUT_RDWR);
     close(c->fd);
     buf_release(&c->in);
     buf_release(&c->out);
