@@ -63,6 +63,9 @@ CXX ?= c++
 $(BUILD)/bench_vectors: $(BUILD)/tests/bench/vectors.o $(BUILD)/tests/bench/vectors_resp.o $(BUILD)/hnswlib_peer.o $(OBJ)
 	$(CXX) -o $@ $^ $(LDLIBS)
 
+$(BUILD)/bench_vectors_threads: $(BUILD)/tests/bench/vectors_threads.o $(OBJ)
+	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
+
 $(BUILD)/hnswlib_peer.o: tests/bench/hnswlib_peer.cpp
 	@mkdir -p $(@D)
 	$(CXX) -std=c++11 -O3 -march=native -DNDEBUG -c -o $@ $<
@@ -135,7 +138,7 @@ bench: all $(BUILD)/bench_load $(BUILD)/bench_bare_http
 
 bench-vectors:
 	@tests/packages.sh make $(RUN_PACKAGES) g++ libhnswlib-dev redis-tools python3
-	@$(MAKE) -s $(BUILD)/atrium $(BUILD)/bench_vectors
+	@$(MAKE) -s $(BUILD)/atrium $(BUILD)/bench_vectors $(BUILD)/bench_vectors_threads
 	@tests/bench/vectors.py
 
 example-vectors:

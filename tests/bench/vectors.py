@@ -1,11 +1,11 @@
 #!/usr/bin/python3
-"""`make bench-vectors`: the vector graph beside hnswlib in one process, the same over RESP, and what searches do to others.
+"""`make bench-vectors`: the vector graph beside hnswlib in one process, the same over RESP, and what searches and deletions do to others.
 
     vectors.py [N [DIM ...]]
 
 In process, one thread on core 1: build/bench_vectors prints the rows. Over RESP the server's threads are on core 0. The
 last rows are the 99th percentile of a GET, with four clients on all cores, without and with a client that searches all
-the time."""
+the time; then build/bench_vectors_threads: searches by many threads, the deletion of a large set."""
 
 import array
 import csv
@@ -101,6 +101,7 @@ def main():
         with Server("taskset", "-c", "0") as server:
             subprocess.run(["taskset", "-c", "1", os.path.join(BUILD, "bench_vectors"), str(n), dim, str(server.port)], check=True)
     beside_searches(20000, 128)
+    subprocess.run([os.path.join(BUILD, "bench_vectors_threads"), "20000", "128", "1000000"], check=True)
 
 
 if __name__ == "__main__":

@@ -122,14 +122,15 @@ static void read_labels(size_t k, size_t *labels)
         labels[i] = SIZE_MAX;
 }
 
+/* While the replies to one batch are read, the next is at the server. */
 void resp_ask_all(const float *queries, size_t n, size_t dim, size_t k, size_t ef, size_t *labels)
 {
-    for (size_t i = 0; i < n; i += DEPTH) {
-        size_t to = i + DEPTH < n ? i + DEPTH : n;
-        for (size_t q = i; q < to; q++)
-            ask(queries + q * dim, dim, k, ef);
+    size_t asked = 0, read = 0;
+    while (read < n) {
+        for (; asked < n && asked < read + 2 * DEPTH; asked++)
+            ask(queries + asked * dim, dim, k, ef);
         send_out();
-        for (size_t q = i; q < to; q++)
-            read_labels(k, labels + q * k);
+        for (size_t to = read + DEPTH < n ? read + DEPTH : n; read < to; read++)
+            read_labels(k, labels + read * k);
     }
 }
