@@ -18,7 +18,6 @@
 #define GATHER_MS   5 /* between two writes where no reply waits for them */
 #define GATHER_MIN  8 /* records, below which nobody is waited for */
 #define PATIENCE_US 2000
-#define SLICE_US    100
 #define SYNC_MS                                                                                    \
     900 /* everysec: the oldest record waits so long; the sync takes the rest of the second */
 #define RETRY_MS     200
@@ -51,8 +50,11 @@ struct aof {
     unsigned db;             /* of the last record, DB_NONE: not known; lock */
     bool idle;               /* the writer waits for work; lock */
     unsigned pending_n;      /* records since the last take; lock */
-    bool stop, sync_asked;   /* lock */
-    unsigned waiting;        /* threads in aof_wait; lock */
+    unsigned awaited_n; /* wake the writer when so many are pending, 0: it does not gather; lock */
+    unsigned taken_n;   /* of the last take, until it is synced; lock */
+    unsigned writers_n; /* records that wait for the disk at a time, of late; lock */
+    bool stop, sync_asked; /* lock */
+    unsigned waiting;      /* threads in aof_wait; lock */
 
     _Atomic uint64_t appended, written, synced;
     _Atomic uint64_t held_bytes, pending_bytes; /* memory of the chunks, and of `pending` */
@@ -68,7 +70,6 @@ struct aof {
     int fd;                     /* -1: none, all is thrown away */
     uint64_t size, synced_size; /* of the file */
     uint64_t oldest_ms;         /* when the first of `kept` was taken */
-    unsigned last_n[2];         /* records of the last takes */
     uint64_t sync_avg_us;       /* of late */
     void (*on_progress)(void *ctx);
     void *ctx;
@@ -106,7 +107,8 @@ static uint64_t appended(struct aof *a, size_t before)
     a->pending_n++;
     if (a->pending.cap != atomic_load_explicit(&a->pending_bytes, memory_order_relaxed))
         atomic_store_explicit(&a->pending_bytes, a->pending.cap, memory_order_relaxed);
-    if (a->idle && atomic_load_explicit(&a->policy, memory_order_relaxed) != AOF_ALWAYS)
+    bool always = atomic_load_explicit(&a->policy, memory_order_relaxed) == AOF_ALWAYS;
+    if (always ? a->pending_n == a->awaited_n : a->idle)
         wake_writer(a);
     return position;
 }
@@ -178,8 +180,7 @@ bool aof_rotating(struct aof *a)
 
 static void take(struct aof *a)
 {
-    a->last_n[1] = a->last_n[0];
-    a->last_n[0] = a->pending_n;
+    a->taken_n = a->pending_n;
     a->pending_n = 0;
     if (a->pending.n)
         close_chunk(a);
@@ -226,13 +227,28 @@ static void drop_kept(struct aof *a)
         a->kept.last = NULL;
 }
 
-static void tell(struct aof *a)
+/* To threads in aof_wait and aof_wait_room. */
+static void tell_threads(struct aof *a)
 {
     pthread_mutex_lock(&a->lock);
     if (a->waiting)
         pthread_cond_broadcast(&a->progress);
     pthread_mutex_unlock(&a->lock);
+}
+
+static void tell(struct aof *a)
+{
+    tell_threads(a);
     a->on_progress(a->ctx);
+}
+
+/* What was taken is on disk, and what came meanwhile waits: so many wait at a time. */
+static void count_writers(struct aof *a)
+{
+    pthread_mutex_lock(&a->lock);
+    unsigned now = a->taken_n + a->pending_n, before = a->writers_n - a->writers_n / 8;
+    a->writers_n = now > before ? now : before;
+    pthread_mutex_unlock(&a->lock);
 }
 
 /* ---- the writer: to disk --------------------------------------------------------------------- */
@@ -290,6 +306,7 @@ static bool sync_file(struct aof *a)
     atomic_store(&a->synced, atomic_load(&a->written));
     drop_kept(a);
     recovered(a);
+    count_writers(a);
     tell(a);
     return true;
 }
@@ -368,7 +385,7 @@ static bool work(struct aof *a, bool asked)
     if (!write_all(a))
         return false;
     if (fresh)
-        tell(a);
+        tell_threads(a);
     if (atomic_load(&a->synced) == atomic_load(&a->written))
         return true;
     if (sync_due(a, asked))
@@ -411,19 +428,20 @@ static bool has_work(const struct aof *a)
     return a->pending.n || a->closed.first || a->sync_asked || a->stop;
 }
 
-/* Many writers that each wait for their reply come in cohorts: those that missed a sync wait for the next, alone. As
- * long as others keep coming, for about the time of a sync, they are waited for; with few writers nobody is. */
+/* Many writers that each wait for their reply come in cohorts: those that missed a sync wait for the next, alone. So
+ * the next sync begins when as many are there as waited of late, or after about the time of a sync; with few writers nobody
+ * is waited for. */
 static void gather(struct aof *a)
 {
-    unsigned most = a->last_n[0] > a->last_n[1] ? a->last_n[0] : a->last_n[1], seen = 0;
     uint64_t us = a->sync_avg_us < PATIENCE_US ? a->sync_avg_us : PATIENCE_US;
-    if (most < GATHER_MIN || us < 2 * SLICE_US)
+    if (a->writers_n < GATHER_MIN)
         return;
-    for (uint64_t end = clock_mono_us() + us; a->pending_n != seen && clock_mono_us() < end;) {
-        struct timespec until = in_us(SLICE_US);
-        seen = a->pending_n;
-        pthread_cond_timedwait(&a->work, &a->lock, &until);
+    struct timespec until = in_us(us);
+    a->awaited_n = a->writers_n;
+    while (a->pending_n < a->awaited_n && !a->sync_asked && !a->stop &&
+           pthread_cond_timedwait(&a->work, &a->lock, &until) == 0) {
     }
+    a->awaited_n = 0;
 }
 
 /* Waits for work; the lock is held. Where no reply waits for the disk, a moment's records are gathered. */
