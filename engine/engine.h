@@ -96,6 +96,11 @@ void engine_log_unlisten(struct engine *e, struct log_listener *l);
 void engine_batch_begin(struct engine *e);
 void engine_batch_end(struct engine *e);
 
+/* Keys that the session is about to ask for, at most ENGINE_HINTS_MAX: what their look-ups read is on its way to the
+ * processor's cache meanwhile. A hint; the keys need not be there, nor be keys. */
+#define ENGINE_HINTS_MAX 16
+void engine_hint(struct session *s, const struct bytes *keys, unsigned n);
+
 /* The thread's own account of what came and went; any thread. */
 enum engine_counter {
     COUNTER_COMMANDS,

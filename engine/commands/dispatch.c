@@ -14,6 +14,10 @@
 #define HELD_RUNS_MAX 16
 #define HELD_US_MAX   20
 
+/* Keys of one command: fewer are not worth it, more would drive each other out of the cache. */
+#define PREFETCHED_MIN 4
+#define PREFETCHED_MAX 128
+
 /* ---- gate and shards -------------------------------------------------------------------------- */
 
 static void release_shard(struct engine_thread *th)
@@ -67,6 +71,28 @@ void engine_batch_end(struct engine *e)
     th->clock_us = 0;
     end_section(th);
     keyspace_reclaim(e->ks);
+}
+
+/* A look-up waits for memory twice, for the bucket and for the entry; here for many at a time. Within the gate, without
+ * locks. */
+static void prefetch(const struct keyref *keys, unsigned n, unsigned db)
+{
+    for (unsigned i = 0; i < n; i++)
+        keyspace_prefetch(&keys[i], db);
+    for (unsigned i = 0; i < n; i++)
+        keyspace_prefetch_entry(&keys[i], db);
+}
+
+void engine_hint(struct session *s, const struct bytes *keys, unsigned n)
+{
+    struct engine_thread *th = engine_thread(s->engine);
+    struct keyref refs[ENGINE_HINTS_MAX];
+    n = n < ENGINE_HINTS_MAX ? n : ENGINE_HINTS_MAX;
+    for (unsigned i = 0; i < n; i++)
+        refs[i] = keyspace_ref(s->engine->ks, keys[i]);
+    enter_gate(th);
+    prefetch(refs, n, s->db);
+    end_section(th);
 }
 
 /* ---- keys ------------------------------------------------------------------------------------- */
@@ -179,6 +205,8 @@ static void run_many_keys(struct engine_thread *th, struct exec *x)
         effects_run(x);
         return;
     }
+    if (x->nkeys >= PREFETCHED_MIN)
+        prefetch(x->keys, x->nkeys < PREFETCHED_MAX ? x->nkeys : PREFETCHED_MAX, x->db);
     if (x->cmd->flags & CMD_WRITE) {
         run_before_audience(th, x);
         return;
@@ -533,7 +561,8 @@ enum engine_result engine_execute(struct session *s, const struct bytes *argv, i
     return x.blocked ? ENGINE_BLOCKED : ENGINE_DONE;
 }
 
-void exec_replay(struct session *s, const struct bytes *argv, int argc, struct reply *reply, uint64_t now_ms)
+void exec_replay(struct session *s, const struct bytes *argv, int argc, struct reply *reply,
+                 uint64_t now_ms)
 {
     struct engine_thread *th = engine_thread(s->engine);
     struct exec x;

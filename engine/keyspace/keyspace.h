@@ -78,8 +78,10 @@ void keyspace_inner_deadline_locked(struct keyspace *ks, unsigned db, const stru
 
 /* So many keys are about to come to an empty database: a hint. Shards are locked one at a time. */
 void keyspace_reserve(struct keyspace *ks, unsigned db, size_t keys);
-/* Hints the processor to fetch what a look-up of the key reads first; nothing where the shard's lock is taken. */
+/* Hints the processor to fetch what a look-up of the key reads first, the table's bucket; and what it reads next, the
+ * entry, once the bucket is there. Nothing where the shard's lock is taken. */
 void keyspace_prefetch(const struct keyref *k, unsigned db);
+void keyspace_prefetch_entry(const struct keyref *k, unsigned db);
 /* Number of keys; expired ones that were not removed yet count. O(shards). */
 size_t keyspace_size(struct keyspace *ks, unsigned db);
 /* Keys with a deadline. */

@@ -126,6 +126,15 @@ void table_prefetch(const struct table *t, uint64_t hash)
         __builtin_prefetch(&t->now.bucket[home(&t->now, hash)]);
 }
 
+void table_prefetch_entry(const struct table *t, uint64_t hash)
+{
+    if (!t->now.bucket)
+        return;
+    const struct table_bucket *b = &t->now.bucket[home(&t->now, hash)];
+    for (uint64_t hits = match_tags(b, tag_of(hash)); hits; hits &= hits - 1)
+        __builtin_prefetch(b->slot[__builtin_ctzll(hits) / 8]);
+}
+
 void table_replace(struct table_pos *p, struct entry *e)
 {
     p->array->bucket[p->bucket].slot[p->slot] = e;

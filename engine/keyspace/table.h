@@ -74,8 +74,9 @@ void table_erase(struct table *t, struct table_pos *p, uint64_t hash);
 /* Goes on with a resize that is under way, by up to `buckets` old ones: a table that nobody writes to any more
  * shall not keep both arrays. */
 void table_settle(struct table *t, uint32_t buckets);
-/* Hints the processor to fetch the bucket of `hash`. */
+/* Hints the processor to fetch the bucket of `hash`; and, once that is there, the entries that may be the one. */
 void table_prefetch(const struct table *t, uint64_t hash);
+void table_prefetch_entry(const struct table *t, uint64_t hash);
 
 /* Calls visit for each entry of the bucket at position `at` and returns the next position, or 0 at the
  * end. visit may not write to the table. */

@@ -50,13 +50,24 @@ void keyspace_reserve(struct keyspace *ks, unsigned db, size_t keys)
     }
 }
 
-void keyspace_prefetch(const struct keyref *k, unsigned db)
+static void prefetch(const struct keyref *k, unsigned db,
+                     void (*what)(const struct table *t, uint64_t hash))
 {
     if (pthread_mutex_trylock(&k->shard->lock) != 0)
         return;
     if (k->shard->db[db])
-        table_prefetch(&k->shard->db[db]->table, k->hash);
+        what(&k->shard->db[db]->table, k->hash);
     pthread_mutex_unlock(&k->shard->lock);
+}
+
+void keyspace_prefetch(const struct keyref *k, unsigned db)
+{
+    prefetch(k, db, table_prefetch);
+}
+
+void keyspace_prefetch_entry(const struct keyref *k, unsigned db)
+{
+    prefetch(k, db, table_prefetch_entry);
 }
 
 size_t keyspace_size(struct keyspace *ks, unsigned db)

@@ -160,10 +160,21 @@ static struct resp_limits limits_of(const struct conn *c)
     };
 }
 
+/* Of a pipeline: which keys come next. Returns for how many requests that has been done. */
+static unsigned hint_ahead(struct conn *c)
+{
+    struct bytes keys[ENGINE_HINTS_MAX];
+    unsigned requests, n = resp_look_ahead(conn_unread(c), keys, ENGINE_HINTS_MAX, &requests);
+    if (n > 1)
+        engine_hint(c->session, keys, n);
+    return requests;
+}
+
 static void resp_input(struct conn *c)
 {
     struct resp_parser *p = c->state;
     struct resp_limits limits = limits_of(c);
+    unsigned hinted = 1; /* a single request is not looked at twice */
     while (!c->dead && !c->closing && !c->blocked && !conn_is_full(c)) {
         char error[96];
         limits.authenticated = c->session->authenticated;
@@ -187,6 +198,9 @@ static void resp_input(struct conn *c)
         }
         conn_consume(c, p->pos);
         resp_parser_next(p);
+        hinted -= hinted > 0;
+        if (hinted == 0 && conn_unread(c).n)
+            hinted = hint_ahead(c);
     }
 }
 

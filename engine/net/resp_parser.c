@@ -261,3 +261,55 @@ enum resp_result resp_parse(struct resp_parser *p, struct bytes in,
     }
     return parse_arguments(p, in, limits, error, room);
 }
+
+/* ---- looking ahead --------------------------------------------------------------------------- */
+
+#define AHEAD_ARGUMENTS_MAX 16
+#define AHEAD_BULK_MAX      4096
+
+/* `mark`, a small number and CRLF at *p, which is moved behind them; -1: something else. */
+static int small_number(const char **p, const char *end, char mark)
+{
+    const char *at = *p;
+    int v = 0;
+    if (end - at < 4 || *at++ != mark)
+        return -1;
+    while (at < end && *at >= '0' && *at <= '9' && v <= AHEAD_BULK_MAX)
+        v = v * 10 + (*at++ - '0');
+    if (end - at < 2 || at[0] != '\r' || at[1] != '\n' || v > AHEAD_BULK_MAX)
+        return -1;
+    *p = at + 2;
+    return v;
+}
+
+/* One request at *p; its first argument, p NULL where it has none. */
+static bool skip_request(const char **p, const char *end, struct bytes *first)
+{
+    int argc = small_number(p, end, '*');
+    if (argc < 1 || argc > AHEAD_ARGUMENTS_MAX)
+        return false;
+    *first = (struct bytes){0};
+    for (int i = 0; i < argc; i++) {
+        int n = small_number(p, end, '$');
+        if (n < 0 || end - *p < n + 2)
+            return false;
+        if (i == 1)
+            *first = bytes_of(*p, (size_t)n);
+        *p += n + 2;
+    }
+    return true;
+}
+
+unsigned resp_look_ahead(struct bytes in, struct bytes *first, unsigned max, unsigned *requests)
+{
+    const char *p = in.p, *end = in.p + in.n;
+    struct bytes key;
+    unsigned n = 0;
+    *requests = 0;
+    while (n < max && skip_request(&p, end, &key)) {
+        ++*requests;
+        if (key.p)
+            first[n++] = key;
+    }
+    return n;
+}

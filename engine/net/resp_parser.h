@@ -40,6 +40,9 @@ enum resp_result resp_parse(struct resp_parser *p, struct bytes in,
                             const struct resp_limits *limits, char *error, size_t error_room);
 /* After RESP_COMPLETE and the request was used: ready for the next one. */
 void resp_parser_next(struct resp_parser *p);
+/* The first arguments (behind the names) of the whole multi-bulk requests that `in` begins with, at most `max` of them;
+ * *requests is how many requests that are, those without arguments too. Stops at the first that is unusual. */
+unsigned resp_look_ahead(struct bytes in, struct bytes *first, unsigned max, unsigned *requests);
 /* How many bytes the argument at hand still needs, 0 where unknown: a hint for reading. */
 size_t resp_parser_wants(const struct resp_parser *p, size_t have);
 

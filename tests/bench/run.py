@@ -295,7 +295,7 @@ def log_rows(table, args, want):
     for name, flags, theirs, depth, requests, clients in (
         ("everysec", ("--appendfsync", "everysec"), redis, 16, n, 50),
         ("everysec beside none", ("--appendfsync", "everysec"), None, 16, n, 50),
-        ("always", ("--appendfsync", "always"), redis, 1, n // 20, 64)):
+        ("always", ("--appendfsync", "always"), redis, 1, n // 10, 64)):
         name = "SET with appendfsync %s, %d clients, P=%d" % (name, clients, depth)
         if not want(name):
             continue

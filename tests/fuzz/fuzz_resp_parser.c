@@ -57,11 +57,13 @@ static void run(struct bytes in, size_t at_most, const struct resp_limits *limit
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct bytes in = bytes_of(data, size);
+    struct bytes in = bytes_of(data, size), first[16];
     struct buf whole, pieces;
+    unsigned requests;
     input_seed(data, size);
     struct resp_limits limits = {
         .max_bulk_bytes = 2000, .max_arguments = 100, .authenticated = rng_below(4) > 0};
+    MUST(resp_look_ahead(in, first, 16, &requests) <= 16 && requests <= size);
     buf_init(&whole);
     buf_init(&pieces);
     run(in, size, &limits, &whole);

@@ -2,6 +2,8 @@
  * Redis refuses them. */
 #include "net/resp_parser.h"
 
+#include "base/rng.h"
+
 #include "tests/unit/suites.h"
 
 static const struct resp_limits limits = {
@@ -82,12 +84,72 @@ START_TEST(wrong_requests_are_named)
 }
 END_TEST
 
+/* Looking ahead says of each request what parsing it says later. */
+static void agree(struct bytes in)
+{
+    struct bytes first[8];
+    unsigned looked, n = resp_look_ahead(in, first, 8, &looked), keys = 0;
+    struct resp_parser p;
+    char error[96];
+    resp_parser_init(&p);
+    for (unsigned i = 0; i < looked; i++) {
+        ck_assert_int_eq(resp_parse(&p, in, &limits, error, sizeof error), RESP_COMPLETE);
+        ck_assert_int_ge(p.argc, 1);
+        if (p.argc > 1)
+            ck_assert(p.argv[1].p == first[keys].p && p.argv[1].n == first[keys].n);
+        keys += p.argc > 1;
+        in = bytes_of(in.p + p.pos, in.n - p.pos);
+        resp_parser_next(&p);
+    }
+    ck_assert_uint_eq(keys, n);
+    resp_parser_release(&p);
+}
+
+START_TEST(looking_ahead_is_like_parsing)
+{
+    for (int round = 0; round < UNIT_STEPS(2000); round++) {
+        struct buf in;
+        buf_init(&in);
+        for (unsigned i = (unsigned)rng_below(12); i > 0; i--) {
+            unsigned argc = 1 + (unsigned)rng_below(4);
+            buf_printf(&in, "*%u\r\n", argc);
+            while (argc--) {
+                unsigned n = (unsigned)rng_below(20);
+                buf_printf(&in, "$%u\r\n%.*s\r\n", n, (int)n, "$4\r\n*3\r\n0123456789ab");
+            }
+        }
+        if (in.n && rng_below(2)) /* something wrong somewhere */
+            in.p[rng_below(in.n)] = "*$\r\n1a"[rng_below(6)];
+        agree(bytes_of(in.p, in.n - rng_below(in.n / 2 + 1)));
+        buf_release(&in);
+    }
+}
+END_TEST
+
+START_TEST(looking_ahead_ends_at_the_unusual)
+{
+    struct bytes first[2];
+    unsigned looked;
+    ck_assert_uint_eq(resp_look_ahead(BYTES("GET a\r\n"), first, 2, &looked), 0);
+    ck_assert_uint_eq(resp_look_ahead(BYTES("*2\r\n$3\r\nGET\r\n$9999\r\n"), first, 2, &looked), 0);
+    ck_assert_uint_eq(resp_look_ahead(BYTES("*17\r\n$3\r\nDEL\r\n$1\r\na\r\n"), first, 2, &looked),
+                      0);
+    ck_assert_uint_eq(looked, 0);
+    struct bytes three = BYTES(
+        "*1\r\n$4\r\nPING\r\n*2\r\n$3\r\nGET\r\n$1\r\na\r\n*2\r\n$3\r\nGET\r\n$1\r\nb\r\n*1\r\n");
+    ck_assert_uint_eq(resp_look_ahead(three, first, 2, &looked), 2);
+    ck_assert_uint_eq(looked, 3);
+}
+END_TEST
+
 Suite *suite_resp_parser(void)
 {
     Suite *s = suite_create("net/resp_parser");
     TCase *t = tcase_create("parser");
     tcase_add_test(t, requests_come_out_the_same_at_every_cut);
     tcase_add_test(t, wrong_requests_are_named);
+    tcase_add_test(t, looking_ahead_is_like_parsing);
+    tcase_add_test(t, looking_ahead_ends_at_the_unusual);
     suite_add_tcase(s, t);
     return s;
 }
