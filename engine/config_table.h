@@ -39,6 +39,7 @@ X(TIMEOUT, "timeout", INT, "0", 0, 2147483647, 0, "seconds after which an idle c
 X(TCP_KEEPALIVE, "tcp-keepalive", INT, "300", 0, 2147483647, 0, "seconds between keep-alive probes; 0: none")
 X(TCP_BACKLOG, "tcp-backlog", INT, "511", 0, 65535, FIXED, "listen backlog")
 X(MEMCACHED_MAX_ITEM_SIZE, "memcached-max-item-size", BYTES, "1mb", 1024, 536870912, 0, "longest value that the memcached door takes")
+X(MEMCACHED_FLUSH_ENABLED, "memcached-flush-enabled", BOOL, "yes", 0, 0, 0, "whether flush_all at the memcached door empties database 0")
 X(PROTO_MAX_BULK_LEN, "proto-max-bulk-len", BYTES, "512mb", 1048576, INT64_MAX, 0, "longest value")
 X(CLIENT_QUERY_BUFFER_LIMIT, "client-query-buffer-limit", BYTES, "1gb", 1048576, INT64_MAX, 0, "longest unread input of a client")
 X(MAX_ARGUMENTS, "max-arguments", INT, "1048576", 16, 2147483647, 0, "arguments of one command at most")

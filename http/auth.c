@@ -1,6 +1,6 @@
 #include "http/auth.h"
 
-#include "http/base64.h"
+#include "base/base64.h"
 #include "http/cors.h"
 #include "http/problem.h"
 #include "http/router.h"

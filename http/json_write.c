@@ -1,7 +1,7 @@
 /* The writer. */
 #include <math.h>
 
-#include "http/base64.h"
+#include "base/base64.h"
 #include "http/json.h"
 
 /* The largest integer that a double, so a JavaScript number, tells from its neighbours. */

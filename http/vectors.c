@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "http/base64.h"
+#include "base/base64.h"
 #include "http/call.h"
 #include "http/problem.h"
 #include "http/resources.h"

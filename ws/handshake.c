@@ -1,5 +1,5 @@
 /* Who may open a WebSocket: path, version, subprotocol, origin, credential. All before the 101. */
-#include "http/base64.h"
+#include "base/base64.h"
 #include "ws/service.h"
 
 #define PATH        "/v1/ws"

@@ -21,12 +21,18 @@ static void exec_used(const struct exec *x, struct entry *e)
     access_touch(e, x->now_ms, &rule);
 }
 
+void exec_fetched(const struct exec *x, struct entry *e)
+{
+    exec_used(x, e);
+    e->flags |= ENTRY_FETCHED;
+}
+
 struct entry *exec_read(struct exec *x, unsigned k)
 {
     struct entry *e = exec_peek(x, k);
     engine_count(x->engine, e ? COUNTER_HITS : COUNTER_MISSES, 1);
     if (e && !x->session->no_touch)
-        exec_used(x, e);
+        exec_fetched(x, e);
     if (!e)
         engine_notify(x->engine, x->db, EVENT_KEY_MISS, "keymiss", x->keys[k].name);
     return e;

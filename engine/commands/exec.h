@@ -75,6 +75,8 @@ struct exec {
 struct entry *exec_read(struct exec *x, unsigned k);
 /* Key k for writing or for a look that is no access (TYPE, TTL, OBJECT): no statistics, no touch. */
 struct entry *exec_peek(struct exec *x, unsigned k);
+/* The access that exec_read notes, for one that looked first. */
+void exec_fetched(const struct exec *x, struct entry *e);
 /* The same with a type check: false where the key has another type, and WRONGTYPE has been answered.
  * *e is NULL where the key is missing. */
 bool exec_read_typed(struct exec *x, unsigned k, enum value_type type, struct entry **e);

@@ -2,22 +2,22 @@
  * checked, and they answer in memcached's words (STORED, NOT_FOUND). As rows of the table they are
  * under the same permissions, statistics, limits and events as everything else.
  *
- *     ATR.MC.GET key [CAS]                 null, or an array: flags, the cas unique where asked
- * for, value ATR.MC.GAT key exptime [CAS]         the same, and a new deadline ATR.MC.STORE key
- * mode flags exptime value [unique] ATR.MC.COUNT key (INCR | DECR) delta ATR.MC.DELETE key
- * ATR.MC.TOUCH key exptime      ATR.MC.FLUSH exptime
+ *     ATR.MC.GET key [CAS]            null, or an array: flags, the cas unique where asked for, value
+ *     ATR.MC.GAT key exptime [CAS]    the same, and a new deadline
+ *     ATR.MC.STORE key mode flags exptime value [unique]
+ *     ATR.MC.COUNT key (INCR | DECR) delta
+ *     ATR.MC.DELETE key
+ *     ATR.MC.TOUCH key exptime
+ *     ATR.MC.FLUSH exptime
  *
- * The cas unique is the value's digest: an ETag at the HTTP door, DIGEST in RESP. It names the
- * value, so a value that was changed and changed back is the same one, where memcached counts every
- * store. Values are read and written whatever door they came by; a key of another type than string
- * is refused, but delete and touch,
- * which do not look at the value, take any, and flush_all empties the database with all that is in
- * it. */
+ * Values are read and written whatever door they came by; a key of another type than string is
+ * refused, but delete and touch, which do not look at the value, take any, and flush_all empties the
+ * database with all that is in it. */
 #include "commands/memcached.h"
 
-#include "base/hash.h"
 #include "commands/effects.h"
 #include "commands/exec.h"
+#include "commands/memcached_item.h"
 #include "commands/wait.h"
 #include "internal.h"
 
@@ -95,11 +95,6 @@ static bool deadline_arg(struct exec *x, int i, uint64_t *deadline_ms)
     return true;
 }
 
-static void count(struct exec *x, enum engine_counter c)
-{
-    engine_count(x->engine, c, 1);
-}
-
 /* ---- reading -------------------------------------------------------------------------------- */
 
 static void reply_value(struct exec *x, const struct entry *e, bool with_cas)
@@ -109,7 +104,7 @@ static void reply_value(struct exec *x, const struct entry *e, bool with_cas)
     reply_array(x->reply, with_cas ? 3 : 2);
     reply_int(x->reply, entry_client_flags(e));
     if (with_cas)
-        reply_int(x->reply, (int64_t)hash_digest(value));
+        reply_int(x->reply, (int64_t)memcached_unique(e));
     reply_bulk(x->reply, value);
 }
 
@@ -118,22 +113,11 @@ static void cmd_get(struct exec *x)
     struct entry *e;
     if (!exec_read_typed(x, 0, TYPE_STRING, &e))
         return;
-    count(x, e ? COUNTER_MC_GET_HITS : COUNTER_MC_GET_MISSES);
+    engine_count(x->engine, e ? COUNTER_MC_GET_HITS : COUNTER_MC_GET_MISSES, 1);
     if (e)
         reply_value(x, e, x->argc > 2);
     else
         reply_null(x->reply);
-}
-
-static void set_deadline(struct exec *x, struct entry *e, uint64_t deadline_ms)
-{
-    if (deadline_ms && deadline_ms <= x->now_ms) {
-        exec_delete(x, 0);
-        exec_changed(x, 0, EVENT_GENERIC, "del");
-        return;
-    }
-    keyspace_set_deadline_locked(x->ks, x->db, &x->keys[0], e, deadline_ms);
-    exec_changed(x, 0, EVENT_GENERIC, deadline_ms ? "expire" : "persist");
 }
 
 static void cmd_gat(struct exec *x)
@@ -142,14 +126,14 @@ static void cmd_gat(struct exec *x)
     uint64_t deadline_ms;
     if (!deadline_arg(x, 2, &deadline_ms) || !exec_read_typed(x, 0, TYPE_STRING, &e))
         return;
-    count(x, e ? COUNTER_MC_GET_HITS : COUNTER_MC_GET_MISSES);
-    count(x, e ? COUNTER_MC_TOUCH_HITS : COUNTER_MC_TOUCH_MISSES);
+    engine_count(x->engine, e ? COUNTER_MC_GET_HITS : COUNTER_MC_GET_MISSES, 1);
+    engine_count(x->engine, e ? COUNTER_MC_TOUCH_HITS : COUNTER_MC_TOUCH_MISSES, 1);
     if (!e) {
         reply_null(x->reply);
         return;
     }
     reply_value(x, e, x->argc > 3);
-    set_deadline(x, e, deadline_ms);
+    memcached_set_deadline(x, e, deadline_ms);
 }
 
 static void cmd_touch(struct exec *x)
@@ -158,175 +142,45 @@ static void cmd_touch(struct exec *x)
     if (!deadline_arg(x, 2, &deadline_ms))
         return;
     struct entry *e = exec_read(x, 0);
-    count(x, e ? COUNTER_MC_TOUCH_HITS : COUNTER_MC_TOUCH_MISSES);
+    engine_count(x->engine, e ? COUNTER_MC_TOUCH_HITS : COUNTER_MC_TOUCH_MISSES, 1);
     if (e)
-        set_deadline(x, e, deadline_ms);
+        memcached_set_deadline(x, e, deadline_ms);
     reply_simple(x->reply, e ? "TOUCHED" : "NOT_FOUND");
 }
 
-/* ---- storing -------------------------------------------------------------------------------- */
+/* ---- storing and counting --------------------------------------------------------------------- */
 
-struct item {
-    uint32_t flags;
-    uint64_t deadline_ms;
-    struct bytes value;
-    uint64_t unique; /* cas */
-};
-
-/* SET's write with memcached's flags; a deadline that has passed leaves no key. */
-static const char *store(struct exec *x, const struct item *item)
+static bool store_mode(const struct exec *x, int i, enum memcached_mode *mode)
 {
-    if (item->deadline_ms && item->deadline_ms <= x->now_ms) {
-        if (exec_delete(x, 0))
-            exec_changed(x, 0, EVENT_GENERIC, "del");
-        return "STORED";
+    static const char *const words[] = {"set", "add", "replace", "append", "prepend", "cas"};
+    for (size_t m = 0; m < sizeof words / sizeof *words; m++) {
+        if (exec_is(x, i, words[m])) {
+            *mode = (enum memcached_mode)m;
+            return true;
+        }
     }
-    struct entry *e = exec_set_string(x, 0, item->value, item->deadline_ms, false);
-    keyspace_set_client_flags_locked(x->ks, x->db, &x->keys[0], e, item->flags);
-    exec_changed(x, 0, EVENT_STRING, "set");
-    if (item->deadline_ms)
-        exec_event(x, 0, EVENT_GENERIC, "expire");
-    return "STORED";
-}
-
-static const char *set(struct exec *x, struct entry *e, const struct item *item)
-{
-    (void)e;
-    return store(x, item);
-}
-
-static const char *add(struct exec *x, struct entry *e, const struct item *item)
-{
-    return e ? "NOT_STORED" : store(x, item);
-}
-
-static const char *replace(struct exec *x, struct entry *e, const struct item *item)
-{
-    return e ? store(x, item) : "NOT_STORED";
-}
-
-static const char *cas(struct exec *x, struct entry *e, const struct item *item)
-{
-    char scratch[NUM_INT_MAX];
-    if (!e) {
-        count(x, COUNTER_MC_CAS_MISSES);
-        return "NOT_FOUND";
-    }
-    if (hash_digest(entry_string(e, scratch)) != item->unique) {
-        count(x, COUNTER_MC_CAS_BADVAL);
-        return "EXISTS";
-    }
-    count(x, COUNTER_MC_CAS_HITS);
-    return store(x, item);
-}
-
-/* Makes room for the value beside the old one; flags and deadline stay. NULL: it must not be
- * stored. */
-static char *widen(struct exec *x, struct entry *e, struct bytes value, size_t *old)
-{
-    char *data;
-    size_t max = (size_t)config_int(engine_config(x->engine), CONFIG_MEMCACHED_MAX_ITEM_SIZE);
-    if (!e)
-        return NULL;
-    *old = entry_string_length(e);
-    if (value.n > max || *old > max - value.n)
-        return NULL;
-    keyspace_edit_locked(x->ks, x->db, &x->keys[0], e, *old + value.n, &data);
-    return data;
-}
-
-static const char *append(struct exec *x, struct entry *e, const struct item *item)
-{
-    size_t old;
-    char *data = widen(x, e, item->value, &old);
-    if (!data)
-        return "NOT_STORED";
-    if (item->value.n)
-        memcpy(data + old, item->value.p, item->value.n);
-    exec_changed(x, 0, EVENT_STRING, "append");
-    return "STORED";
-}
-
-static const char *prepend(struct exec *x, struct entry *e, const struct item *item)
-{
-    size_t old;
-    char *data = widen(x, e, item->value, &old);
-    if (!data)
-        return "NOT_STORED";
-    memmove(data + item->value.n, data, old);
-    if (item->value.n)
-        memcpy(data, item->value.p, item->value.n);
-    exec_changed(x, 0, EVENT_STRING, "prepend");
-    return "STORED";
-}
-
-typedef const char *store_fn(struct exec *x, struct entry *e, const struct item *item);
-
-static store_fn *store_mode(const struct exec *x, int i)
-{
-    static const struct {
-        const char *word;
-        store_fn *fn;
-    } modes[] = {{"set", set},       {"add", add},         {"replace", replace},
-                 {"append", append}, {"prepend", prepend}, {"cas", cas}};
-    for (size_t m = 0; m < sizeof modes / sizeof *modes; m++) {
-        if (exec_is(x, i, modes[m].word))
-            return modes[m].fn;
-    }
-    return NULL;
+    return false;
 }
 
 static void cmd_store(struct exec *x)
 {
     struct entry *e;
     uint64_t flags;
-    struct item item = {.value = x->argv[5]};
-    store_fn *fn = store_mode(x, 2);
-    if (!fn || !num_parse_uint(x->argv[3], &flags) || flags > UINT32_MAX ||
-        (x->argc > 6 && !num_parse_uint(x->argv[6], &item.unique))) {
+    struct memcached_item item = {.value = x->argv[5], .has_unique = x->argc > 6};
+    if (!store_mode(x, 2, &item.mode) || !num_parse_uint(x->argv[3], &flags) ||
+        flags > UINT32_MAX || (x->argc > 6 && !num_parse_uint(x->argv[6], &item.unique))) {
         reply_error(x->reply, ERROR_SYNTAX);
         return;
     }
     item.flags = (uint32_t)flags;
     if (!deadline_arg(x, 4, &item.deadline_ms) || !exec_peek_typed(x, 0, TYPE_STRING, &e))
         return;
-    count(x, COUNTER_MC_SETS);
-    reply_simple(x->reply, fn(x, e, &item));
+    static const char *const outcomes[] = {"STORED", "NOT_STORED", "EXISTS", "NOT_FOUND"};
+    reply_simple(x->reply, outcomes[memcached_store(x, e, &item)]);
 }
 
-/* ---- counting ------------------------------------------------------------------------------- */
-
-/* Puts the number in the value's place: as wide as before, with blanks behind, where it has become
- * shorter. */
-static void store_count(struct exec *x, struct entry *e, uint64_t v)
-{
-    char digits[NUM_INT_MAX];
-    size_t n = num_format_uint(digits, v), width = entry_string_length(e);
-    if (n >= width && v <= INT64_MAX) {
-        keyspace_set_int_locked(x->ks, x->db, &x->keys[0], e, (int64_t)v);
-        return;
-    }
-    char *text = exec_alloc(x, width > n ? width : n);
-    memcpy(text, digits, n);
-    if (width > n)
-        memset(text + n, ' ', width - n);
-    uint32_t flags = entry_client_flags(e);
-    e = exec_edit_string(x, 0, bytes_of(text, width > n ? width : n));
-    keyspace_set_client_flags_locked(x->ks, x->db, &x->keys[0], e, flags);
-}
-
-static void count_outcome(struct exec *x, bool incr, bool hit)
-{
-    if (incr)
-        count(x, hit ? COUNTER_MC_INCR_HITS : COUNTER_MC_INCR_MISSES);
-    else
-        count(x, hit ? COUNTER_MC_DECR_HITS : COUNTER_MC_DECR_MISSES);
-}
-
-/* incr wraps at 2^64, decr stops at 0. */
 static void cmd_count(struct exec *x)
 {
-    char scratch[NUM_INT_MAX];
     struct entry *e;
     uint64_t v, delta;
     bool incr = exec_is(x, 2, "INCR");
@@ -336,20 +190,11 @@ static void cmd_count(struct exec *x)
     }
     if (!exec_peek_typed(x, 0, TYPE_STRING, &e))
         return;
-    count_outcome(x, incr, e != NULL);
-    if (!e) {
+    memcached_counted(x, incr, e != NULL);
+    if (!e)
         reply_simple(x->reply, "NOT_FOUND");
-        return;
-    }
-    if (!memcached_uint(entry_string(e, scratch), &v)) {
-        reply_errorf(x->reply, ERROR_NOT_INTEGER,
-                     "cannot increment or decrement non-numeric value");
-        return;
-    }
-    v = incr ? v + delta : v > delta ? v - delta : 0;
-    store_count(x, e, v);
-    exec_changed(x, 0, EVENT_STRING, incr ? "incrby" : "decrby");
-    reply_int(x->reply, (int64_t)v);
+    else if (memcached_count(x, e, incr, delta, &v))
+        reply_int(x->reply, (int64_t)v);
 }
 
 /* ---- removing ------------------------------------------------------------------------------- */
@@ -361,7 +206,7 @@ static void cmd_delete(struct exec *x)
         exec_delete(x, 0);
         exec_changed(x, 0, EVENT_GENERIC, "del");
     }
-    count(x, there ? COUNTER_MC_DELETE_HITS : COUNTER_MC_DELETE_MISSES);
+    engine_count(x->engine, there ? COUNTER_MC_DELETE_HITS : COUNTER_MC_DELETE_MISSES, 1);
     reply_simple(x->reply, there ? "DELETED" : "NOT_FOUND");
 }
 
@@ -378,7 +223,7 @@ static void cmd_flush(struct exec *x)
         keyspace_flush_gated(x->ks, (int)x->db, true);
         x->changes++;
     }
-    count(x, COUNTER_MC_FLUSHES);
+    engine_count(x->engine, COUNTER_MC_FLUSHES, 1);
     reply_ok(x->reply);
 }
 

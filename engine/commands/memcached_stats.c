@@ -1,11 +1,13 @@
-/* ATR.MC.STATS [what]: what memcached's stats answers, as a map. Only figures that the engine
- * really has, under memcached's names; get_hits and its like count the memcached door alone. There
- * are no slabs here, so `stats slabs` and `stats items` have next to nothing to say. */
+/* ATR.MC.STATS [what [argument ...]]: what memcached's stats answers, as a map. Only figures that the
+ * engine really has, under memcached's names; get_hits and its like count the memcached door alone.
+ * There are no slabs here: all strings are in class 1, for tools that list keys by `stats cachedump`.
+ * Statistics by prefix (`stats detail on`) are not kept. */
 #include <stdio.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "commands/exec.h"
+#include "commands/memcached.h"
 #include "internal.h"
 
 #define FIGURE_MAX 64
@@ -110,7 +112,7 @@ static void settings(struct exec *x, struct stats *s)
     number(s, "udpport", 0);
     number(s, "item_size_max", (uint64_t)config_int(c, CONFIG_MEMCACHED_MAX_ITEM_SIZE));
     text(s, "cas_enabled", "yes");
-    text(s, "flush_enabled", "yes");
+    text(s, "flush_enabled", config_int(c, CONFIG_MEMCACHED_FLUSH_ENABLED) ? "yes" : "no");
     text(s, "auth_enabled_ascii", config_is_empty(c, CONFIG_REQUIREPASS) ? "no" : "yes");
     text(s, "binding_protocol", "ascii");
 }
@@ -123,6 +125,13 @@ static void slabs(struct exec *x, struct stats *s)
 }
 
 static void items(struct exec *x, struct stats *s)
+{
+    size_t n = keyspace_size(x->ks, x->db);
+    if (n)
+        number(s, "items:1:number", n);
+}
+
+static void nothing(struct exec *x, struct stats *s)
 {
     (void)x;
     (void)s;
@@ -141,11 +150,8 @@ static stats_fn *stats_about(const struct exec *x)
     static const struct {
         const char *word;
         stats_fn *fn;
-    } about[] = {{"settings", settings},
-                 {"slabs", slabs},
-                 {"items", items},
-                 {"conns", items},
-                 {"sizes", sizes}};
+    } about[] = {{"settings", settings}, {"slabs", slabs},      {"items", items},
+                 {"conns", nothing},     {"extstore", nothing}, {"sizes", sizes}};
     if (x->argc < 2)
         return general;
     for (size_t i = 0; i < sizeof about / sizeof *about; i++) {
@@ -155,14 +161,109 @@ static stats_fn *stats_about(const struct exec *x)
     return NULL;
 }
 
+static void reset(struct exec *x)
+{
+    engine_reset_counters(x->engine);
+    reply_simple(x->reply, "RESET");
+}
+
+/* ---- cachedump ------------------------------------------------------------------------------- */
+
+#define DUMP_BYTES_MAX (2u << 20) /* as memcached has it */
+#define DUMP_STEP      64
+#define CLASSES        64
+
+struct dump {
+    struct buf lines;
+    uint64_t left; /* items that may still come */
+};
+
+/* Could memcached have it? */
+static bool is_plain(struct bytes key)
+{
+    bool plain = key.n <= MEMCACHED_KEY_MAX;
+    for (size_t i = 0; i < key.n && plain; i++)
+        plain = (unsigned char)key.p[i] > ' ' && key.p[i] != 127;
+    return plain;
+}
+
+static void dump_item(struct entry *e, void *ctx)
+{
+    struct dump *d = ctx;
+    bool shown = e->type == TYPE_STRING && is_plain(entry_key(e));
+    if (!shown || d->left == 0 || d->lines.n >= DUMP_BYTES_MAX)
+        return;
+    d->left--;
+    buf_add_str(&d->lines, "ITEM ");
+    buf_add_bytes(&d->lines, entry_key(e));
+    buf_printf(&d->lines, " [%zu b; %llu s]\r\n", entry_string_length(e),
+               (unsigned long long)entry_deadline_ms(e) / 1000);
+}
+
+static void dump_items(struct exec *x, uint64_t limit)
+{
+    struct dump d = {.left = limit ? limit : UINT64_MAX};
+    uint64_t cursor = 0;
+    buf_init(&d.lines);
+    do
+        cursor = keyspace_scan(x->ks, x->db, cursor, DUMP_STEP, x->now_ms, dump_item, &d);
+    while (cursor && d.left && d.lines.n < DUMP_BYTES_MAX);
+    buf_add_str(&d.lines, "END");
+    reply_bulk(x->reply, buf_bytes(&d.lines));
+    buf_release(&d.lines);
+}
+
+/* stats cachedump class limit */
+static void cachedump(struct exec *x)
+{
+    uint64_t class, limit;
+    if (x->argc < 4)
+        reply_errorf(x->reply, ERROR_SYNTAX, "bad command line");
+    else if (!memcached_uint(x->argv[2], &class) || !memcached_uint(x->argv[3], &limit))
+        reply_errorf(x->reply, ERROR_SYNTAX, "bad command line format");
+    else if (class >= CLASSES)
+        reply_errorf(x->reply, ERROR_SYNTAX, "Illegal slab id");
+    else if (class == 1)
+        dump_items(x, limit);
+    else
+        reply_simple(x->reply, "END");
+}
+
+static void detail(struct exec *x)
+{
+    static const char *const words[] = {"on", "off", "dump"};
+    for (size_t i = 0; x->argc > 2 && i < sizeof words / sizeof *words; i++) {
+        if (bytes_eq(x->argv[2], bytes_str(words[i]))) {
+            reply_error(x->reply, ERROR_UNKNOWN_COMMAND);
+            return;
+        }
+    }
+    reply_errorf(x->reply, ERROR_SYNTAX, "usage: stats detail on|off|dump");
+}
+
+/* ---- stats ----------------------------------------------------------------------------------- */
+
+/* Those that are no map. */
+static bool answer_otherwise(struct exec *x)
+{
+    static const struct {
+        const char *word;
+        void (*fn)(struct exec *x);
+    } others[] = {{"reset", reset}, {"cachedump", cachedump}, {"detail", detail}};
+    for (size_t i = 0; x->argc > 1 && i < sizeof others / sizeof *others; i++) {
+        if (bytes_eq(x->argv[1], bytes_str(others[i].word))) {
+            others[i].fn(x);
+            return true;
+        }
+    }
+    return false;
+}
+
 static void cmd_stats(struct exec *x)
 {
     struct stats s = {.reply = x->reply};
-    if (x->argc > 1 && bytes_eq(x->argv[1], BYTES("reset"))) {
-        engine_reset_counters(x->engine);
-        reply_simple(x->reply, "RESET");
+    if (answer_otherwise(x))
         return;
-    }
     stats_fn *fn = stats_about(x);
     if (!fn) {
         reply_error(x->reply, ERROR_UNKNOWN_COMMAND);
@@ -175,6 +276,6 @@ static void cmd_stats(struct exec *x)
 
 const struct command_row memcached_stats_commands[] = {
     {"atr.mc.stats", cmd_stats, -1, "readonly,unlocked,internal", "", "", "0.1.0", "server",
-     "[what]", "memcached's stats."},
+     "[what [argument [argument ...]]]", "memcached's stats."},
     {0},
 };

@@ -256,7 +256,7 @@ bool entry_int_replace(struct entry *e, int64_t v)
     drop_blob(e);
     memcpy(value_at(e), &v, sizeof v);
     e->encoding = ENTRY_INT;
-    e->flags &= (uint8_t)~ENTRY_RAW;
+    e->flags &= (uint8_t)~(ENTRY_RAW | ENTRY_MARKS);
     return true;
 }
 
@@ -267,7 +267,7 @@ static bool blob_replace(struct entry *e, struct bytes value)
         return false;
     memcpy(b->data, value.p, value.n);
     b->n = value.n;
-    e->flags &= (uint8_t)~ENTRY_RAW;
+    e->flags &= (uint8_t)~(ENTRY_RAW | ENTRY_MARKS);
     return true;
 }
 
@@ -285,7 +285,7 @@ bool entry_string_replace(struct entry *e, struct bytes value)
     if (value.n)
         memcpy(at, value.p, value.n);
     e->encoding = ENTRY_EMBEDDED;
-    e->flags &= (uint8_t)~ENTRY_RAW;
+    e->flags &= (uint8_t)~(ENTRY_RAW | ENTRY_MARKS);
     return true;
 }
 
@@ -296,7 +296,7 @@ static struct entry *reshape(const struct entry *e, struct bytes key, enum entry
     char *at;
     struct entry *to = new_shell(key, e->type, encoding, room, value_bytes, &at);
     memcpy(at, value, value_bytes);
-    to->flags |= e->flags & ENTRY_RAW;
+    to->flags |= e->flags & (ENTRY_RAW | ENTRY_MARKS);
     to->access = e->access;
     to->freq = e->freq;
     if (to->flags & ENTRY_HAS_CLIENT_FLAGS)
@@ -357,7 +357,7 @@ struct entry *entry_string_edit(struct entry *e, size_t n, char **data)
             e = to;
         }
     }
-    e->flags |= ENTRY_RAW;
+    e->flags = (uint8_t)((e->flags & ~ENTRY_MARKS) | ENTRY_RAW);
     *data = b->data;
     return e;
 }

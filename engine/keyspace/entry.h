@@ -42,7 +42,13 @@ enum entry_flag {
     ENTRY_HAS_DEADLINE = 1,     /* room for the deadline is there; it may be 0 (none) */
     ENTRY_HAS_CLIENT_FLAGS = 2, /* memcached's 32 bits */
     ENTRY_RAW = 4,              /* a string that was edited in place: OBJECT ENCODING says raw */
+    /* What memcached's meta commands know of a value; a new value has none of them, nor has one that was loaded. */
+    ENTRY_FETCHED = 8, /* it has been read */
+    ENTRY_STALE = 16,  /* said to be out of date, and kept to be shown meanwhile */
+    ENTRY_WON = 32,    /* a client has been told that it is the one to make a new value */
 };
+
+#define ENTRY_MARKS (ENTRY_FETCHED | ENTRY_STALE | ENTRY_WON)
 
 #define ENTRY_EMBED_MAX 512
 

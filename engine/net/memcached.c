@@ -2,8 +2,9 @@
  * several keys one command each. Where a password is set, a connection says it as memcached's own
  * ASCII authentication does: its first request is a `set` of any key whose data is "user password".
  *
- * What memcached calls the server's settings stays out of clients' hands: verbosity answers OK and
- * does nothing. */
+ * A setting of memcached's that atrium has under another name is set there: cache_memlimit is
+ * maxmemory, verbosity is loglevel. What is about slabs, LRU segments and crawlers (slabs, lru,
+ * lru_crawler) and watch have nothing to act on here, and are unknown. */
 #include "commands/memcached.h"
 #include "net/loop.h"
 #include "net/memcached_parser.h"
@@ -13,7 +14,7 @@
  * speaks. */
 #define VERSION_LINE "VERSION 1.6.18 (atrium " ATRIUM_VERSION ")"
 
-#define ARGS_MAX 7
+#define ARGS_MAX MEMCACHED_META_WORDS_MAX
 
 /* A command in the making; numbers are written into `digits`. */
 struct call {
@@ -142,6 +143,10 @@ static bool run_touch(struct conn *c, const struct memcached_parser *p)
 
 static bool run_flush_all(struct conn *c, const struct memcached_parser *p)
 {
+    if (!config_int(engine_config(c->loop->engine), CONFIG_MEMCACHED_FLUSH_ENABLED)) {
+        memcached_line(&c->out, "CLIENT_ERROR flush_all not allowed");
+        return true;
+    }
     struct call call = call_of(BYTES("ATR.MC.FLUSH"));
     arg_int(&call, p->exptime);
     return run_one(c, &call);
@@ -150,8 +155,8 @@ static bool run_flush_all(struct conn *c, const struct memcached_parser *p)
 static bool run_stats(struct conn *c, const struct memcached_parser *p)
 {
     struct call call = call_of(BYTES("ATR.MC.STATS"));
-    if (p->what.n)
-        arg(&call, p->what);
+    for (size_t i = 1; i < p->nwords && i < ARGS_MAX; i++)
+        arg(&call, p->words[i]);
     return run_one(c, &call);
 }
 
@@ -162,10 +167,46 @@ static bool run_version(struct conn *c, const struct memcached_parser *p)
     return true;
 }
 
+/* CONFIG SET name value, as the session may; its own answer is replaced where it is OK. */
+static bool run_setting(struct conn *c, struct bytes name, struct bytes value)
+{
+    size_t from = c->out.n;
+    struct memcached_reply reply;
+    struct call call = call_of(BYTES("CONFIG"));
+    arg(&call, BYTES("SET"));
+    arg(&call, name);
+    arg(&call, value);
+    memcached_reply_init(&reply, &c->out);
+    bool done = run_call(c, &call, &reply);
+    if (done && !reply.base.erred) {
+        c->out.n = from;
+        memcached_line(&c->out, "OK");
+    }
+    return done;
+}
+
 static bool run_verbosity(struct conn *c, const struct memcached_parser *p)
 {
-    (void)p;
-    memcached_line(&c->out, "OK");
+    static const char *const levels[] = {"notice", "verbose", "debug"};
+    return run_setting(c, BYTES("loglevel"), bytes_str(levels[p->number < 2 ? p->number : 2]));
+}
+
+#define MEMLIMIT_MIN_MB 8 /* below it, as memcached has it, values of a megabyte would not fit */
+
+static bool run_cache_memlimit(struct conn *c, const struct memcached_parser *p)
+{
+    char text[NUM_INT_MAX + 2];
+    if (p->number < MEMLIMIT_MIN_MB || p->number > INT64_MAX >> 20) {
+        memcached_line(&c->out, "MEMLIMIT_TOO_SMALL cannot set maxbytes to less than 8m");
+        return true;
+    }
+    size_t n = num_format_uint(text, p->number << 20);
+    return run_setting(c, BYTES("maxmemory"), bytes_of(text, n));
+}
+
+static bool run_says(struct conn *c, const struct memcached_parser *p)
+{
+    memcached_line(&c->out, p->says);
     return true;
 }
 
@@ -175,6 +216,80 @@ static bool run_quit(struct conn *c, const struct memcached_parser *p)
     conn_finish(c);
     return true;
 }
+
+/* ---- meta commands -------------------------------------------------------------------------- */
+
+static void arg_flags(struct call *call, const struct memcached_flags *f)
+{
+    for (size_t i = 0; i < f->nwords; i++)
+        arg(call, f->words[i]);
+}
+
+/* With q an answer that was to be expected is not sent: mg's miss, the others' success. */
+static void hush(struct conn *c, const struct memcached_parser *p, size_t from)
+{
+    const char *word = c->out.p + from;
+    if (!p->meta.quiet || c->out.n < from + 2)
+        return;
+    bool expected = p->verb == MEMCACHED_MG
+                        ? memcmp(word, "EN", 2) == 0
+                        : memcmp(word, "HD", 2) == 0 || memcmp(word, "VA", 2) == 0;
+    if (expected)
+        c->out.n = from;
+}
+
+static bool run_meta(struct conn *c, const struct memcached_parser *p, struct bytes name)
+{
+    size_t from = c->out.n;
+    struct call call = call_of(name);
+    arg(&call, p->keys[0]);
+    if (p->verb == MEMCACHED_MS)
+        arg(&call, p->value);
+    arg_flags(&call, &p->meta);
+    if (!run_one(c, &call))
+        return false;
+    hush(c, p, from);
+    return true;
+}
+
+static bool run_mg(struct conn *c, const struct memcached_parser *p)
+{
+    bool changes = p->meta.vivifies || p->meta.has_ttl;
+    return run_meta(c, p, changes ? BYTES("ATR.MC.MGETSET") : BYTES("ATR.MC.MGET"));
+}
+
+static bool run_ms(struct conn *c, const struct memcached_parser *p)
+{
+    return run_meta(c, p, BYTES("ATR.MC.MSET"));
+}
+
+static bool run_md(struct conn *c, const struct memcached_parser *p)
+{
+    return run_meta(c, p, BYTES("ATR.MC.MDELETE"));
+}
+
+static bool run_ma(struct conn *c, const struct memcached_parser *p)
+{
+    return run_meta(c, p, BYTES("ATR.MC.MARITH"));
+}
+
+static bool run_me(struct conn *c, const struct memcached_parser *p)
+{
+    struct call call = call_of(BYTES("ATR.MC.MDEBUG"));
+    arg(&call, p->keys[0]);
+    if (p->meta.base64)
+        arg(&call, BYTES("b"));
+    return run_one(c, &call);
+}
+
+static bool run_mn(struct conn *c, const struct memcached_parser *p)
+{
+    (void)p;
+    memcached_line(&c->out, "MN");
+    return true;
+}
+
+/* ---- which is run by which -------------------------------------------------------------------- */
 
 typedef bool run_fn(struct conn *c, const struct memcached_parser *p);
 
@@ -198,6 +313,14 @@ static run_fn *const runs[] = {
     [MEMCACHED_VERSION] = run_version,
     [MEMCACHED_VERBOSITY] = run_verbosity,
     [MEMCACHED_QUIT] = run_quit,
+    [MEMCACHED_MG] = run_mg,
+    [MEMCACHED_MS] = run_ms,
+    [MEMCACHED_MD] = run_md,
+    [MEMCACHED_MA] = run_ma,
+    [MEMCACHED_ME] = run_me,
+    [MEMCACHED_MN] = run_mn,
+    [MEMCACHED_CACHE_MEMLIMIT] = run_cache_memlimit,
+    [MEMCACHED_SAYS] = run_says,
 };
 
 /* ---- authentication ------------------------------------------------------------------------- */
@@ -251,7 +374,8 @@ static bool run_request(struct conn *c, const struct memcached_parser *p)
 static bool refuse_value(struct conn *c, const struct memcached_parser *p)
 {
     size_t from = c->out.n;
-    if (p->verb == MEMCACHED_SET && c->session->authenticated && !run_delete(c, p))
+    bool replaces = p->verb == MEMCACHED_SET || p->verb == MEMCACHED_MS;
+    if (replaces && c->session->authenticated && !run_delete(c, p))
         return false;
     c->out.n = from;
     if (!p->noreply)

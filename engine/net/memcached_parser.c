@@ -2,8 +2,8 @@
 
 #include <limits.h>
 
+#include "base/base64.h"
 #include "base/mem.h"
-#include "commands/memcached.h"
 
 /* A line longer than this that has not ended is one of many keys, or nothing that will end well. */
 #define LINE_MAX_BYTES  2048
@@ -126,14 +126,29 @@ static enum memcached_result parse_flush_all(struct memcached_parser *p)
 
 static enum memcached_result parse_verbosity(struct memcached_parser *p)
 {
-    uint64_t level;
     p->noreply = has_noreply(p);
-    return memcached_uint(p->words[1], &level) ? MEMCACHED_REQUEST : fail(p, BAD_FORMAT);
+    return memcached_uint(p->words[1], &p->number) ? MEMCACHED_REQUEST : fail(p, BAD_FORMAT);
 }
 
-static enum memcached_result parse_stats(struct memcached_parser *p)
+static enum memcached_result parse_cache_memlimit(struct memcached_parser *p)
 {
-    p->what = p->nwords > 1 ? p->words[1] : (struct bytes){0};
+    uint64_t ignored;
+    p->noreply = has_noreply(p);
+    if (!memcached_uint(p->words[1], &p->number))
+        return fail(p, "ERROR");
+    return p->nwords == 2 || p->noreply || memcached_uint(p->words[2], &ignored) ? MEMCACHED_REQUEST
+                                                                                 : fail(p, "ERROR");
+}
+
+static enum memcached_result parse_shutdown(struct memcached_parser *p)
+{
+    p->says = "ERROR: shutdown not enabled";
+    return MEMCACHED_REQUEST;
+}
+
+static enum memcached_result parse_refresh_certs(struct memcached_parser *p)
+{
+    p->says = "Error TLS not enabled";
     return MEMCACHED_REQUEST;
 }
 
@@ -143,40 +158,160 @@ static enum memcached_result parse_bare(struct memcached_parser *p)
     return MEMCACHED_REQUEST;
 }
 
+/* ---- meta commands --------------------------------------------------------------------------- */
+
+/* The key at word 1, decoded where the flags say so. */
+static bool decode_key(struct memcached_parser *p)
+{
+    struct bytes key = p->words[1];
+    if (!p->meta.base64)
+        return true;
+    if (!base64_decode(key, p->key_room, &p->decoded) || p->decoded.n == 0)
+        return false;
+    p->keys = &p->decoded;
+    return true;
+}
+
+/* md and ma do not tell most mistakes apart. */
+static enum memcached_result parse_meta(struct memcached_parser *p, enum memcached_meta verb,
+                                        size_t first, const char *vague)
+{
+    const char *error = memcached_flags_parse(&p->meta, verb, p->words + first, p->nwords - first);
+    if (!error && !decode_key(p))
+        error = "CLIENT_ERROR error decoding key";
+    if (error && vague && !strstr(error, "invalid mode") && !strstr(error, "opaque"))
+        error = vague;
+    return error ? fail(p, error) : MEMCACHED_REQUEST;
+}
+
+static enum memcached_result parse_mg(struct memcached_parser *p)
+{
+    if (!take_key(p, 1))
+        return fail(p, BAD_FORMAT);
+    if (p->nwords > MEMCACHED_META_WORDS_MAX)
+        return fail(p, "CLIENT_ERROR options flags are too long");
+    return parse_meta(p, MEMCACHED_META_GET, 2, NULL);
+}
+
+#define TOO_MANY  "CLIENT_ERROR options flags too long"
+#define BAD_FLAGS "CLIENT_ERROR invalid or duplicate flag"
+
+static enum memcached_result parse_md(struct memcached_parser *p)
+{
+    if (!take_key(p, 1))
+        return fail(p, BAD_FORMAT);
+    if (p->nwords > MEMCACHED_META_WORDS_MAX)
+        return fail(p, TOO_MANY);
+    return parse_meta(p, MEMCACHED_META_DELETE, 2, BAD_FLAGS);
+}
+
+static enum memcached_result parse_ma(struct memcached_parser *p)
+{
+    if (!take_key(p, 1))
+        return fail(p, BAD_FORMAT);
+    if (p->nwords > MEMCACHED_META_WORDS_MAX)
+        return fail(p, TOO_MANY);
+    return parse_meta(p, MEMCACHED_META_COUNT, 2, BAD_FLAGS);
+}
+
+/* ms key length [flag ...]; once the length is known, a mistake passes over the data. */
+static enum memcached_result parse_ms(struct memcached_parser *p)
+{
+    int64_t length;
+    if (!take_key(p, 1) || p->nwords < 3)
+        return fail(p, BAD_FORMAT);
+    if (p->nwords > MEMCACHED_META_WORDS_MAX)
+        return fail(p, TOO_MANY);
+    if (!memcached_int(p->words[2], &length) || length < 0 || length > INT_MAX - 2)
+        return fail(p, BAD_FORMAT);
+    p->value.n = (size_t)length;
+    enum memcached_result r = parse_meta(p, MEMCACHED_META_SET, 3, NULL);
+    if (r == MEMCACHED_ERROR)
+        p->swallow = p->value.n + 2;
+    return r;
+}
+
+static enum memcached_result parse_me(struct memcached_parser *p)
+{
+    if (p->nwords < 2 || !take_key(p, 1))
+        return fail(p, BAD_FORMAT);
+    p->meta = (struct memcached_flags){.base64 = p->nwords > 2 && p->words[2].p[0] == 'b'};
+    return decode_key(p) ? MEMCACHED_REQUEST : fail(p, BAD_FORMAT);
+}
+
 /* ---- lines ---------------------------------------------------------------------------------- */
 
-static const struct verb {
+struct verb {
     const char *word;
     enum memcached_verb verb;
     size_t least, most; /* words; most 0: any number */
     enum memcached_result (*parse)(struct memcached_parser *p);
-} verbs[] = {
-    {"get", MEMCACHED_GET, 2, 0, parse_get},
-    {"set", MEMCACHED_SET, 5, 6, parse_store},
-    {"gets", MEMCACHED_GETS, 2, 0, parse_get},
-    {"gat", MEMCACHED_GAT, 2, 0, parse_gat},
-    {"gats", MEMCACHED_GATS, 2, 0, parse_gat},
-    {"add", MEMCACHED_ADD, 5, 6, parse_store},
-    {"replace", MEMCACHED_REPLACE, 5, 6, parse_store},
-    {"append", MEMCACHED_APPEND, 5, 6, parse_store},
-    {"prepend", MEMCACHED_PREPEND, 5, 6, parse_store},
-    {"cas", MEMCACHED_CAS, 6, 7, parse_store},
-    {"incr", MEMCACHED_INCR, 3, 4, parse_count},
-    {"decr", MEMCACHED_DECR, 3, 4, parse_count},
-    {"delete", MEMCACHED_DELETE, 2, 4, parse_delete},
+};
+
+/* By length, up to the longest; each list ends with an empty verb. */
+static const struct verb verbs_2[] = {
+    {"mg", MEMCACHED_MG, 2, 0, parse_mg},
+    {"ms", MEMCACHED_MS, 2, 0, parse_ms},
+    {"md", MEMCACHED_MD, 2, 0, parse_md},
+    {"ma", MEMCACHED_MA, 2, 0, parse_ma},
+    {"mn", MEMCACHED_MN, 1, 0, parse_bare},
+    {"me", MEMCACHED_ME, 1, 0, parse_me},
+    {0},
+};
+static const struct verb verbs_3[] = {
+    {"get", MEMCACHED_GET, 2, 0, parse_get},   {"set", MEMCACHED_SET, 5, 6, parse_store},
+    {"add", MEMCACHED_ADD, 5, 6, parse_store}, {"cas", MEMCACHED_CAS, 6, 7, parse_store},
+    {"gat", MEMCACHED_GAT, 2, 0, parse_gat},   {0},
+};
+static const struct verb verbs_4[] = {
+    {"gets", MEMCACHED_GETS, 2, 0, parse_get},   {"incr", MEMCACHED_INCR, 3, 4, parse_count},
+    {"decr", MEMCACHED_DECR, 3, 4, parse_count}, {"gats", MEMCACHED_GATS, 2, 0, parse_gat},
+    {"quit", MEMCACHED_QUIT, 1, 0, parse_bare},  {0},
+};
+static const struct verb verbs_5[] = {
     {"touch", MEMCACHED_TOUCH, 3, 4, parse_touch},
-    {"flush_all", MEMCACHED_FLUSH_ALL, 1, 3, parse_flush_all},
-    {"stats", MEMCACHED_STATS, 1, 0, parse_stats},
+    {"stats", MEMCACHED_STATS, 1, 0, parse_bare},
+    {0},
+};
+static const struct verb verbs_6[] = {
+    {"delete", MEMCACHED_DELETE, 2, 4, parse_delete},
+    {"append", MEMCACHED_APPEND, 5, 6, parse_store},
+    {0},
+};
+static const struct verb verbs_7[] = {
+    {"replace", MEMCACHED_REPLACE, 5, 6, parse_store},
+    {"prepend", MEMCACHED_PREPEND, 5, 6, parse_store},
     {"version", MEMCACHED_VERSION, 1, 0, parse_bare},
+    {0},
+};
+static const struct verb verbs_8[] = {
+    {"shutdown", MEMCACHED_SAYS, 1, 0, parse_shutdown},
+    {0},
+};
+static const struct verb verbs_9[] = {
+    {"flush_all", MEMCACHED_FLUSH_ALL, 1, 3, parse_flush_all},
     {"verbosity", MEMCACHED_VERBOSITY, 2, 3, parse_verbosity},
-    {"quit", MEMCACHED_QUIT, 1, 0, parse_bare},
+    {0},
+};
+static const struct verb verbs_13[] = {
+    {"refresh_certs", MEMCACHED_SAYS, 1, 0, parse_refresh_certs},
+    {0},
+};
+static const struct verb verbs_14[] = {
+    {"cache_memlimit", MEMCACHED_CACHE_MEMLIMIT, 2, 3, parse_cache_memlimit},
+    {0},
+};
+static const struct verb *const verbs[] = {
+    [2] = verbs_2, [3] = verbs_3, [4] = verbs_4, [5] = verbs_5,   [6] = verbs_6,
+    [7] = verbs_7, [8] = verbs_8, [9] = verbs_9, [13] = verbs_13, [14] = verbs_14,
 };
 
 static const struct verb *find_verb(struct bytes word)
 {
-    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
-        if (bytes_eq(word, bytes_str(verbs[i].word)))
-            return &verbs[i];
+    const struct verb *v = word.n < sizeof verbs / sizeof *verbs ? verbs[word.n] : NULL;
+    for (; v && v->word; v++) {
+        if (memcmp(v->word, word.p, word.n) == 0)
+            return v;
     }
     return NULL;
 }
@@ -264,7 +399,7 @@ static enum memcached_result parse_data(struct memcached_parser *p, struct bytes
 
 static bool stores(const struct memcached_parser *p)
 {
-    return p->verb >= MEMCACHED_SET && p->verb <= MEMCACHED_CAS;
+    return (p->verb >= MEMCACHED_SET && p->verb <= MEMCACHED_CAS) || p->verb == MEMCACHED_MS;
 }
 
 enum memcached_result memcached_parse(struct memcached_parser *p, struct bytes in,

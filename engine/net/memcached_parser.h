@@ -18,7 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/bytes.h"
+#include "commands/memcached.h"
+#include "commands/memcached_flags.h"
 
 enum memcached_verb {
     MEMCACHED_GET,
@@ -40,6 +41,14 @@ enum memcached_verb {
     MEMCACHED_VERSION,
     MEMCACHED_VERBOSITY,
     MEMCACHED_QUIT,
+    MEMCACHED_MG,
+    MEMCACHED_MS,
+    MEMCACHED_MD,
+    MEMCACHED_MA,
+    MEMCACHED_ME,
+    MEMCACHED_MN,
+    MEMCACHED_CACHE_MEMLIMIT,
+    MEMCACHED_SAYS, /* `says` is the answer, whatever follows */
 };
 
 enum memcached_result {
@@ -56,20 +65,22 @@ struct memcached_parser {
     const char *name;         /* the verb's word */
     const struct bytes *keys; /* of the get family; else one, or none */
     size_t nkeys;
+    struct memcached_flags meta; /* of mg, ms, md, ma */
     uint32_t flags;
     int64_t exptime;
-    uint64_t number;    /* incr and decr: delta; cas: unique */
+    uint64_t number;    /* incr and decr: delta; cas: unique; verbosity, cache_memlimit */
     struct bytes value; /* of those that store */
-    struct bytes what;  /* stats */
     bool noreply;
-    const char *error;
+    const char *error, *says;
     size_t used;  /* bytes of the input that the result stands for */
     size_t wants; /* INCOMPLETE: bytes that the whole request has, where known; else 0 */
 
     struct bytes *words; /* owned */
     size_t nwords, words_cap;
-    size_t scanned; /* no line end in these */
-    size_t swallow; /* bytes of data still to pass over */
+    size_t scanned;       /* no line end in these */
+    size_t swallow;       /* bytes of data still to pass over */
+    struct bytes decoded; /* a key that came in base64, in key_room */
+    char key_room[MEMCACHED_KEY_MAX];
 };
 
 void memcached_parser_init(struct memcached_parser *p);

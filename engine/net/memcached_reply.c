@@ -64,6 +64,8 @@ static void add_value(struct memcached_reply *m, struct bytes value)
 static void on_bulk(struct reply *r, struct bytes s)
 {
     struct memcached_reply *m = sink(r);
+    if (m->shape == MEMCACHED_VALUE && m->part == 0)
+        m->shape = MEMCACHED_LINE; /* an array of lines */
     if (m->shape == MEMCACHED_VALUE) {
         add_value(m, s);
     } else if (m->shape == MEMCACHED_STATS_PAIRS) {

@@ -1,11 +1,14 @@
-/* The reply sink of the memcached door: what the commands of commands/memcached.c answer, as that
- * protocol's lines. One event, or one container, makes:
+/* The reply sink of the memcached door: what the commands of commands/memcached.c and
+ * commands/memcached_meta.c answer, as that protocol's lines. One event, or one container, makes:
  *
- *     simple, bulk   the text as a line                     STORED
- *     integer        a line, unsigned                       18446744073709551615
- *     array          flags, [cas unique,] value             VALUE key flags bytes [unique] + the
- * value's line map            a line a pair, and END                 STAT name value null nothing:
- * a miss error          the error table's memcached word       SERVER_ERROR text
+ *     simple, bulk               the text as a line              STORED
+ *     integer                    a line, unsigned                18446744073709551615
+ *     array that begins with     VALUE key flags bytes [unique]
+ *       an integer               and the value's line
+ *     array of bulks             a line each                     VA 1 t30
+ *     map                        a line a pair, and END          STAT name value
+ *     null                       nothing: a miss
+ *     error                      the error table's memcached word and its text
  */
 #ifndef ATRIUM_NET_MEMCACHED_REPLY_H
 #define ATRIUM_NET_MEMCACHED_REPLY_H

@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import time
 
+import memcached_meta
 import servers
 from connection import Closed, Connection
 
@@ -71,14 +72,19 @@ CASES = [
     b"stats reset\r\n",
 ]  # fmt: skip
 
+CASES += memcached_meta.CASES
+
 VERSION = re.compile(rb"VERSION [^\r\n]*\r\n$")
 UNIQUE = re.compile(rb"(VALUE \S+ \d+ \d+) (\d+)\r\n")
+META_UNIQUE = re.compile(rb"^((?:HD|VA|NS|EX)\b[^\r\n]* c)[1-9]\d*", re.M)
+META_TTL = re.compile(rb"^((?:HD|VA)\b[^\r\n]* t)\d+", re.M)
 
 
 WIDTH = re.compile(rb"(VALUE n\d \d+) \d+(| unique)\r\n(\d+) *\r\n")
 
 
 def plain(reply):
+    reply = META_TTL.sub(rb"\1N", META_UNIQUE.sub(rb"\1N", reply))
     return UNIQUE.sub(rb"\1 unique\r\n", reply)
 
 
@@ -148,7 +154,7 @@ def run_delayed_flush(ports, report):
 # ---- seeded pipelines
 
 
-class Requests:
+class Requests(memcached_meta.MetaRequests):
     """Makes requests. Keys t0.. hold text, each value of which comes once, so that its digest tells as much as
     memcached's count; n0.. hold what may be numbers. How many blanks incr and decr leave behind a number that has become
     shorter depends in memcached on whether an answer with the old one is still to be sent, so they are not compared
@@ -227,8 +233,9 @@ class Requests:
         return line
 
     def any(self):
-        makers = (self.store, self.get, self.count, self.other, self.broken, self.cas, self.flush)
-        return self.rng.choices(makers, (30, 30, 15, 10, 4, 8, 0.3))[0]()
+        makers = (self.store, self.get, self.count, self.other, self.broken, self.cas, self.flush,
+                  self.mg, self.ms, self.md, self.ma, self.broken_meta)  # fmt: skip
+        return self.rng.choices(makers, (30, 30, 15, 10, 4, 8, 0.3, 30, 20, 10, 10, 3))[0]()
 
     def flush(self):
         return b"flush_all" + self.noreply() + b"\r\n"
@@ -253,7 +260,10 @@ class Side:
                 time.sleep(0.0005)
         reply = self.link.read_until(b"\r\nVALUE ~ 0 %d\r\n%s\r\nEND\r\n" % (len(word), word))
         for head, unique in UNIQUE.findall(reply):
-            self.remember(head.split()[1], unique)
+            if not head.endswith(b" 0"):  # all that have no bytes are one value
+                self.remember(head.split()[1], unique)
+        for key in self.seen.pop("stale", ()):
+            self.seen.pop(key, None)
         return WIDTH.sub(rb"\1 width\2\r\n\3\r\n", plain(reply))
 
     def remember(self, key, unique):

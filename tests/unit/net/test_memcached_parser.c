@@ -17,6 +17,8 @@ static void describe(const struct memcached_parser *p, enum memcached_result r, 
     buf_printf(to, "%s", p->name);
     for (size_t i = 0; i < p->nkeys; i++)
         buf_printf(to, " %.*s", (int)p->keys[i].n, p->keys[i].p);
+    if (p->verb == MEMCACHED_MS)
+        buf_printf(to, " flags=%zu value=%.*s", p->meta.nwords, (int)p->value.n, p->value.p);
     if (p->verb >= MEMCACHED_SET && p->verb <= MEMCACHED_CAS)
         buf_printf(to, " flags=%u value=%.*s", p->flags, (int)p->value.n, p->value.p);
     buf_printf(to, "%s\n", p->noreply ? " noreply" : "");
@@ -72,6 +74,20 @@ START_TEST(lines)
            "cas k flags=0 value=\nincr n\n");
     expect("delete k 0 noreply\r\nflush_all\r\nversion\r\nquit\r\n",
            "delete k noreply\nflush_all\nversion\nquit\n");
+}
+END_TEST
+
+START_TEST(meta_lines)
+{
+    expect("mg a v t\r\nmd a q\nma n N0 J5\r\nmn\r\nme a\r\n", "mg a\nmd a\nma n\nmn\nme a\n");
+    expect("mg YWI= b\r\nms YWI= 2 b F5\r\nxy\r\n", "mg ab\nms ab flags=2 value=xy\n");
+    expect("mg a v v\r\nmg a !\r\n", "CLIENT_ERROR duplicate flag\nCLIENT_ERROR invalid flag\n");
+    expect("ms a 2 !\r\nmn\r\nmg a\r\n",
+           "CLIENT_ERROR invalid flag\nmg a\n"); /* 4 bytes are data */
+    expect("mg a O1234567890123456789012345678901\r\nmg a O12345678901234567890123456789012\r\n",
+           "mg a\nCLIENT_ERROR opaque token too long\n");
+    expect("md a C\r\nma a MX\r\n",
+           "CLIENT_ERROR invalid or duplicate flag\nCLIENT_ERROR invalid mode for ma M token\n");
 }
 END_TEST
 
@@ -139,7 +155,10 @@ static void add_random_request(struct buf *in)
                                         "\n",       "noreply ",
                                         "x",        "stats",
                                         " ",        "\r",
-                                        "gat 0 k ", "99999999999999999999 "};
+                                        "gat 0 k ", "99999999999999999999 ",
+                                        "mg k ",    "ms k 3 ",
+                                        "v ",       "b ",
+                                        "T30 ",     "O9 "};
     const size_t count = sizeof parts / sizeof *parts;
     if (rng_below(30) == 0)
         buf_add_char(in, (char)rng_below(256));
@@ -175,6 +194,7 @@ Suite *suite_memcached_parser(void)
     Suite *s = suite_create("net/memcached_parser");
     TCase *t = tcase_create("parser");
     tcase_add_test(t, lines);
+    tcase_add_test(t, meta_lines);
     tcase_add_test(t, mistakes);
     tcase_add_test(t, too_large_is_passed_over);
     tcase_add_test(t, endless_line);

@@ -1,8 +1,10 @@
 /* Base64 (RFC 4648, section 4, with padding). Pure functions. */
-#ifndef ATRIUM_HTTP_BASE64_H
-#define ATRIUM_HTTP_BASE64_H
+#ifndef ATRIUM_BASE_BASE64_H
+#define ATRIUM_BASE_BASE64_H
 
-#include "engine/engine.h"
+#include <stdbool.h>
+
+#include "base/bytes.h"
 
 void base64_encode(struct bytes s, struct buf *out);
 
