@@ -13,6 +13,7 @@
  * differ, as a digest has no order: `ms ... C I` with another unique always stores, and leaves the value
  * stale. */
 #include "base/base64.h"
+#include "base/hash.h"
 #include "commands/exec.h"
 #include "commands/memcached.h"
 #include "commands/memcached_flags.h"
@@ -247,18 +248,21 @@ static enum memcached_mode mode_of(const struct memcached_flags *f)
     }
 }
 
-/* c is 0 where nothing was stored. */
+/* c is 0 where nothing was stored; what was over at once was. */
 static void answer_store(struct exec *x, const struct memcached_flags *f,
                          enum memcached_outcome outcome)
 {
     static const char *const words[] = {"HD", "NS", "EX", "NF"};
     const struct entry *e = outcome == MEMCACHED_STORED ? exec_peek(x, 0) : NULL;
+    uint64_t unique = e                             ? memcached_unique(e)
+                      : outcome == MEMCACHED_STORED ? hash_digest(x->argv[2])
+                                                    : 0;
     struct buf line;
     buf_init(&line);
     buf_add_str(&line, words[outcome]);
     for (size_t i = 0; i < f->nwords; i++) {
         if (!put_name(x, f, i, &line) && f->words[i].p[0] == 'c')
-            put_number(&line, 'c', e ? memcached_unique(e) : 0);
+            put_number(&line, 'c', unique);
     }
     answer(x, &line, NULL);
 }

@@ -1,12 +1,13 @@
-/* The memcached door: requests from the parser become commands of commands/memcached.c, a get of
- * several keys one command each. Where a password is set, a connection says it as memcached's own
+/* The memcached door's text protocol: requests from the parser become commands of commands/memcached.c
+ * and commands/memcached_meta.c, a get of several keys one command each. Where a password is set, a connection says it as memcached's own
  * ASCII authentication does: its first request is a `set` of any key whose data is "user password".
  *
  * A setting of memcached's that atrium has under another name is set there: cache_memlimit is
  * maxmemory, verbosity is loglevel. What is about slabs, LRU segments and crawlers (slabs, lru,
  * lru_crawler) and watch have nothing to act on here, and are unknown. */
 #include "commands/memcached.h"
-#include "net/loop.h"
+#include "net/memcached_call.h"
+#include "net/memcached_door.h"
 #include "net/memcached_parser.h"
 #include "net/memcached_reply.h"
 
@@ -14,56 +15,11 @@
  * speaks. */
 #define VERSION_LINE "VERSION 1.6.18 (atrium " ATRIUM_VERSION ")"
 
-#define ARGS_MAX MEMCACHED_META_WORDS_MAX
-
-/* A command in the making; numbers are written into `digits`. */
-struct call {
-    struct bytes argv[ARGS_MAX];
-    int argc;
-    char digits[3][NUM_INT_MAX];
-    int ndigits;
-};
-
-static void arg(struct call *call, struct bytes s)
-{
-    call->argv[call->argc++] = s;
-}
-
-static void arg_int(struct call *call, int64_t v)
-{
-    char *to = call->digits[call->ndigits++];
-    arg(call, bytes_of(to, num_format_int(to, v)));
-}
-
-static void arg_uint(struct call *call, uint64_t v)
-{
-    char *to = call->digits[call->ndigits++];
-    arg(call, bytes_of(to, num_format_uint(to, v)));
-}
-
-static struct call call_of(struct bytes name)
-{
-    struct call call = {.argc = 0};
-    arg(&call, name);
-    return call;
-}
-
-/* ---- running -------------------------------------------------------------------------------- */
-
-/* False: CLIENT PAUSE holds, and nothing has happened. */
-static bool run_call(struct conn *c, const struct call *call, struct memcached_reply *reply)
-{
-    if (engine_execute(c->session, call->argv, call->argc, &reply->base) == ENGINE_DONE)
-        return true;
-    c->paused = c->loop->any_paused = true;
-    return false;
-}
-
 static bool run_one(struct conn *c, const struct call *call)
 {
     struct memcached_reply reply;
     memcached_reply_init(&reply, &c->out);
-    return run_call(c, call, &reply);
+    return call_run(c, call, &reply.base);
 }
 
 /* Keeps of what was added since `from` only the last line, which begins at `line`. */
@@ -84,14 +40,15 @@ static bool run_get(struct conn *c, const struct memcached_parser *p)
     memcached_reply_init(&reply, &c->out);
     for (size_t i = 0; i < p->nkeys; i++) {
         size_t line = c->out.n;
-        struct call call = call_of(touch ? BYTES("ATR.MC.GAT") : BYTES("ATR.MC.GET"));
-        arg(&call, p->keys[i]);
+        struct call call;
+        call_begin(&call, touch ? BYTES("ATR.MC.GAT") : BYTES("ATR.MC.GET"));
+        call_arg(&call, p->keys[i]);
         if (touch)
-            arg_int(&call, p->exptime);
+            call_int(&call, p->exptime);
         if (with_cas)
-            arg(&call, BYTES("CAS"));
+            call_arg(&call, BYTES("CAS"));
         reply.key = p->keys[i];
-        if (!run_call(c, &call, &reply)) {
+        if (!call_run(c, &call, &reply.base)) {
             c->out.n = from;
             return false;
         }
@@ -106,38 +63,42 @@ static bool run_get(struct conn *c, const struct memcached_parser *p)
 
 static bool run_store(struct conn *c, const struct memcached_parser *p)
 {
-    struct call call = call_of(BYTES("ATR.MC.STORE"));
-    arg(&call, p->keys[0]);
-    arg(&call, bytes_str(p->name));
-    arg_uint(&call, p->flags);
-    arg_int(&call, p->exptime);
-    arg(&call, p->value);
+    struct call call;
+    call_begin(&call, BYTES("ATR.MC.STORE"));
+    call_arg(&call, p->keys[0]);
+    call_arg(&call, bytes_str(p->name));
+    call_uint(&call, p->flags);
+    call_int(&call, p->exptime);
+    call_arg(&call, p->value);
     if (p->verb == MEMCACHED_CAS)
-        arg_uint(&call, p->number);
+        call_uint(&call, p->number);
     return run_one(c, &call);
 }
 
 static bool run_count(struct conn *c, const struct memcached_parser *p)
 {
-    struct call call = call_of(BYTES("ATR.MC.COUNT"));
-    arg(&call, p->keys[0]);
-    arg(&call, bytes_str(p->name));
-    arg_uint(&call, p->number);
+    struct call call;
+    call_begin(&call, BYTES("ATR.MC.COUNT"));
+    call_arg(&call, p->keys[0]);
+    call_arg(&call, bytes_str(p->name));
+    call_uint(&call, p->number);
     return run_one(c, &call);
 }
 
 static bool run_delete(struct conn *c, const struct memcached_parser *p)
 {
-    struct call call = call_of(BYTES("ATR.MC.DELETE"));
-    arg(&call, p->keys[0]);
+    struct call call;
+    call_begin(&call, BYTES("ATR.MC.DELETE"));
+    call_arg(&call, p->keys[0]);
     return run_one(c, &call);
 }
 
 static bool run_touch(struct conn *c, const struct memcached_parser *p)
 {
-    struct call call = call_of(BYTES("ATR.MC.TOUCH"));
-    arg(&call, p->keys[0]);
-    arg_int(&call, p->exptime);
+    struct call call;
+    call_begin(&call, BYTES("ATR.MC.TOUCH"));
+    call_arg(&call, p->keys[0]);
+    call_int(&call, p->exptime);
     return run_one(c, &call);
 }
 
@@ -147,16 +108,18 @@ static bool run_flush_all(struct conn *c, const struct memcached_parser *p)
         memcached_line(&c->out, "CLIENT_ERROR flush_all not allowed");
         return true;
     }
-    struct call call = call_of(BYTES("ATR.MC.FLUSH"));
-    arg_int(&call, p->exptime);
+    struct call call;
+    call_begin(&call, BYTES("ATR.MC.FLUSH"));
+    call_int(&call, p->exptime);
     return run_one(c, &call);
 }
 
 static bool run_stats(struct conn *c, const struct memcached_parser *p)
 {
-    struct call call = call_of(BYTES("ATR.MC.STATS"));
-    for (size_t i = 1; i < p->nwords && i < ARGS_MAX; i++)
-        arg(&call, p->words[i]);
+    struct call call;
+    call_begin(&call, BYTES("ATR.MC.STATS"));
+    for (size_t i = 1; i < p->nwords && i < CALL_ARGS_MAX; i++)
+        call_arg(&call, p->words[i]);
     return run_one(c, &call);
 }
 
@@ -172,12 +135,13 @@ static bool run_setting(struct conn *c, struct bytes name, struct bytes value)
 {
     size_t from = c->out.n;
     struct memcached_reply reply;
-    struct call call = call_of(BYTES("CONFIG"));
-    arg(&call, BYTES("SET"));
-    arg(&call, name);
-    arg(&call, value);
+    struct call call;
+    call_begin(&call, BYTES("CONFIG"));
+    call_arg(&call, BYTES("SET"));
+    call_arg(&call, name);
+    call_arg(&call, value);
     memcached_reply_init(&reply, &c->out);
-    bool done = run_call(c, &call, &reply);
+    bool done = call_run(c, &call, &reply.base);
     if (done && !reply.base.erred) {
         c->out.n = from;
         memcached_line(&c->out, "OK");
@@ -222,7 +186,7 @@ static bool run_quit(struct conn *c, const struct memcached_parser *p)
 static void arg_flags(struct call *call, const struct memcached_flags *f)
 {
     for (size_t i = 0; i < f->nwords; i++)
-        arg(call, f->words[i]);
+        call_arg(call, f->words[i]);
 }
 
 /* With q an answer that was to be expected is not sent: mg's miss, the others' success. */
@@ -241,10 +205,11 @@ static void hush(struct conn *c, const struct memcached_parser *p, size_t from)
 static bool run_meta(struct conn *c, const struct memcached_parser *p, struct bytes name)
 {
     size_t from = c->out.n;
-    struct call call = call_of(name);
-    arg(&call, p->keys[0]);
+    struct call call;
+    call_begin(&call, name);
+    call_arg(&call, p->keys[0]);
     if (p->verb == MEMCACHED_MS)
-        arg(&call, p->value);
+        call_arg(&call, p->value);
     arg_flags(&call, &p->meta);
     if (!run_one(c, &call))
         return false;
@@ -275,10 +240,11 @@ static bool run_ma(struct conn *c, const struct memcached_parser *p)
 
 static bool run_me(struct conn *c, const struct memcached_parser *p)
 {
-    struct call call = call_of(BYTES("ATR.MC.MDEBUG"));
-    arg(&call, p->keys[0]);
+    struct call call;
+    call_begin(&call, BYTES("ATR.MC.MDEBUG"));
+    call_arg(&call, p->keys[0]);
     if (p->meta.base64)
-        arg(&call, BYTES("b"));
+        call_arg(&call, BYTES("b"));
     return run_one(c, &call);
 }
 
@@ -335,9 +301,10 @@ static bool authenticate(struct conn *c, struct bytes token)
         return true;
     }
     size_t user = (size_t)(blank - token.p);
-    struct call call = call_of(BYTES("AUTH"));
-    arg(&call, bytes_of(token.p, user));
-    arg(&call, bytes_of(blank + 1, token.n - user - 1));
+    struct call call;
+    call_begin(&call, BYTES("AUTH"));
+    call_arg(&call, bytes_of(token.p, user));
+    call_arg(&call, bytes_of(blank + 1, token.n - user - 1));
     bool done = run_one(c, &call);
     c->out.n = from;
     if (done)
@@ -407,55 +374,15 @@ static bool handle(struct conn *c, struct memcached_parser *p, enum memcached_re
     return p->used > 0; /* some data was passed over; what follows it may be complete */
 }
 
-static void memcached_input(struct conn *c)
+void memcached_text_input(struct conn *c, struct memcached_parser *p)
 {
-    struct memcached_parser *p = c->state;
-    const struct config *config = engine_config(c->loop->engine);
-    size_t max = (size_t)config_int(config, CONFIG_MEMCACHED_MAX_ITEM_SIZE);
+    size_t max = memcached_max_value(c);
     while (!c->dead && !c->closing && !conn_is_full(c)) {
         enum memcached_result r = memcached_parse(p, conn_unread(c), max);
-        bool more = handle(c, p, r);
-        if (more)
-            conn_consume(c, p->used);
-        if (!more) {
-            size_t unread = conn_unread(c).n;
-            if (p->wants > unread)
-                buf_reserve(&c->in, p->wants - unread);
+        if (!handle(c, p, r)) {
+            call_expect(c, p->wants);
             return;
         }
+        conn_consume(c, p->used);
     }
 }
-
-static void memcached_open(struct conn *c)
-{
-    struct memcached_parser *p = mem_alloc(sizeof *p);
-    memcached_parser_init(p);
-    c->state = p;
-}
-
-static void memcached_close(struct conn *c)
-{
-    memcached_parser_release(c->state);
-    mem_free(c->state);
-}
-
-static void close_session(struct session *s)
-{
-    conn_kill(s->context);
-}
-
-/* Nothing subscribes at this door, so there is nothing to deliver. */
-static const struct session_ops memcached_session_ops = {
-    .close = close_session,
-    .buffers = conn_buffers,
-};
-
-const struct protocol memcached_protocol = {
-    .name = "memcached",
-    .door = DOOR_MEMCACHED,
-    .session_ops = &memcached_session_ops,
-    .open = memcached_open,
-    .input = memcached_input,
-    .close = memcached_close,
-    .full = "ERROR Too many open connections\r\n",
-};

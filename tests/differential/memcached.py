@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import time
 
+import memcached_binary
 import memcached_meta
 import servers
 from connection import Closed, Connection
@@ -329,6 +330,7 @@ def run(port, seed, count, report):
             run_case(ports, case, report)
         run_delayed_flush(ports, report)
         run_pipelines(ports, seed, count, report)
+        memcached_binary.run(ports, seed, count // 2, report)
     except Closed as why:
         report.difference("memcached: %s" % why, lambda: [repr(why.data[-200:])])
     finally:

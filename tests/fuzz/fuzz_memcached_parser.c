@@ -18,10 +18,11 @@ static void note_request(struct buf *out, const struct memcached_parser *p)
                (unsigned long long)p->number, p->noreply);
     for (size_t i = 0; i < p->nkeys; i++)
         note(out, p->keys[i]);
-    if (p->verb >= MEMCACHED_SET && p->verb <= MEMCACHED_CAS)
+    if ((p->verb >= MEMCACHED_SET && p->verb <= MEMCACHED_CAS) || p->verb == MEMCACHED_MS)
         note(out, p->value);
-    if (p->verb == MEMCACHED_STATS)
-        note(out, p->what);
+    bool meta = p->verb >= MEMCACHED_MG && p->verb <= MEMCACHED_MA;
+    for (size_t i = 0; meta && i < p->meta.nwords; i++)
+        note(out, p->meta.words[i]);
     buf_add_char(out, ';');
 }
 
