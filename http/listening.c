@@ -138,7 +138,7 @@ enum listening_news listening_next(struct request *r, bool wait, struct message 
     } else if (l->ready && !l->told) {
         l->told = true;
         news = LISTENING_READY;
-    } else if (l->n) {
+    } else if (l->ready && l->n) { /* what is there before waits for the other channels */
         *m = pop(l);
         news = LISTENING_MESSAGE;
     } else if (l->beat) {

@@ -128,11 +128,21 @@ def own_load(port, protocol, pipeline, requests, command, keys=100000):
     return tuple(map(float, text.split()))
 
 
-def wrk(port, path, seconds):
-    text = pinned(["wrk", "-t1", "-c50", "-d%ds" % seconds, "--latency", "http://127.0.0.1:%d%s" % (port, path)])
+def wrk(port, ask, seconds, connections, folder):
+    """ask: (method, path, body); (requests a second, p50 ms, p99 ms), where every answer was a success"""
+    method, path, body = ask
+    script = os.path.join(folder, "wrk.lua")
+    with open(script, "w") as f:
+        f.write('wrk.method = "%s"\nwrk.headers["Content-Type"] = "application/json"\n' % method)
+        f.write("wrk.body = [==[%s]==]\n" % body if body else "")
+    text = pinned(["wrk", "-t1", "-c%d" % connections, "-d%ds" % seconds, "--latency", "-s", script, "http://127.0.0.1:%d%s" % (port, path)])
+
     def ms(label):
         m = re.search(label + r"\s+([\d.]+)(us|ms|s)", text)
         return float(m.group(1)) * {"us": 0.001, "ms": 1, "s": 1000}[m.group(2)]
+
+    if "Non-2xx" in text:
+        raise SystemExit("%s %s does not succeed" % (method, path))
     return float(re.search(r"Requests/sec:\s+([\d.]+)", text).group(1)), ms("50%"), ms("99%")
 
 
@@ -325,25 +335,45 @@ def memory_rows(table, args, want):
                   "%.2f" % (figures[1] / figures[0]), "", "", "", "")
 
 
+VALUE = "v" * 64
+TOP_10 = "REST top 10 of a leaderboard of %d beside webdis"
+# name, connections, what atrium is asked, what webdis is asked
+HTTP_ROWS = [("REST GET of 64 B beside webdis, %d connections" % n, n, ("GET", "/v1/keys/k", ""), ("GET", "/GET/k", "")) for n in (50, 1, 1000)]
+HTTP_ROWS += [
+    ("REST PUT of 64 B beside webdis, 50 connections", 50, ("PUT", "/v1/keys/p", json.dumps({"value": VALUE})), ("PUT", "/SET/p", VALUE)),
+    ("REST hash of 10 fields beside webdis, 50 connections", 50, ("GET", "/v1/hashes/h", ""), ("GET", "/HGETALL/h", "")),
+    (TOP_10, 50, ("GET", "/v1/leaderboards/z?limit=10", ""), ("GET", "/ZREVRANGE/z/0/9/WITHSCORES", "")),
+    ("REST pipelines of 100 GETs, requests, beside webdis's single ones", 50, ("POST", "/v1/pipeline", json.dumps([["GET", "k"]] * 100)), ("GET", "/GET/k", "")),
+]  # fmt: skip
+
+
+def http_data(server, members):
+    pipe(server.port, [command(b"SET", b"k", VALUE.encode())], 1)
+    pipe(server.port, [command(b"HSET", b"h", *(b"%s%d" % (w, i) for i in range(10) for w in (b"field", b"value")))], 1)
+    pipe(server.port, (b"".join(command(b"ZADD", b"z", b"%d" % i, b"member:%d" % i) for i in range(at, at + 1000)) for at in range(0, members, 1000)), members)
+
+
 def http_rows(table, args, want):
-    seconds = 2 if args.quick else 5
+    seconds, members = (2, 100000) if args.quick else (5, 1000000)
 
-    def get(server, path):
-        return measured(server, lambda rate: rate * seconds, lambda: wrk(server.http, path, seconds))
+    def row(name, connections, ours, theirs, a, b):
+        def load(server, ask):
+            return measured(server, lambda rate: rate * seconds, lambda: wrk(server.http, ask, seconds, connections, folder))
+        compare(table, name, lambda: load(a, ours), lambda: load(b, theirs), args.turns)
 
-    def row(peer, start, path):
-        name = "REST GET of 64 B beside " + peer
-        if not want(name) or not shutil.which("wrk"):
-            return
-        with atrium() as ours, redis() as back, start(back) as theirs:
-            for s in (ours, back):
-                pipe(s.port, [command(b"SET", b"k", b"v" * 64)], 1)
-            compare(table, name, lambda: get(ours, "/v1/keys/k"), lambda: get(theirs, path), args.turns)
-
+    beside_webdis = [(name.replace("%d", str(members)), *rest) for name, *rest in HTTP_ROWS if want(name)]
+    bare = "REST GET of 64 B beside a constant answer of bare libmicrohttpd"
     with tempfile.TemporaryDirectory() as folder:
-        if shutil.which("webdis"):
-            row("webdis", lambda back: webdis(back.port, folder), "/GET/k")
-        row("a constant answer of bare libmicrohttpd", lambda back: bare_http(), "/")
+        if shutil.which("wrk") and shutil.which("webdis") and beside_webdis:
+            with atrium() as a, redis() as back, webdis(back.port, folder) as b:
+                for server in (a, back):
+                    http_data(server, members)
+                for ask in beside_webdis:
+                    row(*ask, a, b)
+        if shutil.which("wrk") and want(bare):
+            with atrium() as a, bare_http() as b:
+                http_data(a, 0)
+                row(bare, 50, ("GET", "/v1/keys/k", ""), ("GET", "/", ""), a, b)
 
 
 def memcached_rows(table, args, want):
