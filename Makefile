@@ -32,7 +32,7 @@ endif
 RUN_PACKAGES  := gcc libc6-dev pkg-config libmicrohttpd-dev libwebsockets-dev libcjson-dev libjemalloc-dev \
                  libxxhash-dev liblzf-dev libssl-dev zlib1g-dev libcap-dev libyaml-dev
 TEST_PACKAGES := check libsubunit-dev python3 python3-redis python3-pymemcache python3-yaml redis-server \
-                 redis-tools memcached libmemcached-tools prometheus curl chromium x11-common clang-14 libclang-rt-14-dev
+                 redis-tools memcached libmemcached-tools libsasl2-modules prometheus curl chromium x11-common clang-14 libclang-rt-14-dev
 NODE_PACKAGES := $(if $(shell command -v npm),,nodejs npm)
 LINT_PACKAGES := clang-tidy clang-format cppcheck
 

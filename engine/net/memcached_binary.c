@@ -210,6 +210,7 @@ static const char *words_of(enum memcached_status status)
 {
     switch (status) {
     case BINARY_OK:
+    case BINARY_AUTH_CONTINUE:
         break;
     case BINARY_NOT_FOUND:
         return "Not found";

@@ -67,6 +67,7 @@ enum memcached_status {
     BINARY_NOT_STORED = 0x05,
     BINARY_NOT_A_NUMBER = 0x06,
     BINARY_AUTH_ERROR = 0x20,
+    BINARY_AUTH_CONTINUE = 0x21,
     BINARY_UNKNOWN_COMMAND = 0x81,
     BINARY_OUT_OF_MEMORY = 0x82,
     BINARY_TEMPORARY_FAILURE = 0x86,
@@ -96,6 +97,7 @@ struct memcached_binary {
     size_t used;                  /* bytes of the input that the result stands for */
     size_t wants;     /* INCOMPLETE: bytes that the whole request has, where known; else 0 */
     uint64_t swallow; /* bytes still to pass over */
+    bool sasl_begun;  /* the door's, see memcached_sasl.h */
 };
 
 /* Looks at unread input. The caller drops `used` bytes before the next call, after any result. */

@@ -1,8 +1,9 @@
 /* memcached's binary protocol, what its requests do: each becomes a command of commands/memcached.c or
  * commands/memcached_meta.c, and the command's answer a response. Where a password is set, a connection
- * says it by SASL PLAIN; before that nothing but SASL and version is answered. */
+ * says it by SASL; before that nothing but SASL and version is answered. */
 #include "net/memcached_call.h"
 #include "net/memcached_door.h"
+#include "net/memcached_sasl.h"
 
 #define VERSION_TEXT  "1.6.18 (atrium " ATRIUM_VERSION ")"
 #define STAT_NAME_MAX 64
@@ -377,75 +378,6 @@ static bool run_quit(struct conn *c, const struct memcached_frame *f)
     return true;
 }
 
-/* ---- SASL ------------------------------------------------------------------------------------- */
-
-static bool has_password(const struct conn *c)
-{
-    return !config_is_empty(engine_config(c->loop->engine), CONFIG_REQUIREPASS);
-}
-
-static void unknown(struct conn *c, const struct memcached_frame *f)
-{
-    memcached_binary_status(&c->out, f, BINARY_UNKNOWN_COMMAND);
-}
-
-static bool run_sasl_list(struct conn *c, const struct memcached_frame *f)
-{
-    if (has_password(c))
-        memcached_binary_respond(&c->out, f, &(struct memcached_response){.value = BYTES("PLAIN")});
-    else
-        unknown(c, f);
-    return true;
-}
-
-/* RFC 4616: [whom to act as] NUL user NUL password. */
-static bool split_plain(struct bytes message, struct bytes *user, struct bytes *password)
-{
-    const char *first = message.n ? memchr(message.p, '\0', message.n) : NULL;
-    if (!first)
-        return false;
-    size_t left = (size_t)(message.p + message.n - first) - 1;
-    const char *second = left ? memchr(first + 1, '\0', left) : NULL;
-    if (!second)
-        return false;
-    *user = bytes_of(first + 1, (size_t)(second - first) - 1);
-    *password = bytes_of(second + 1, left - user->n - 1);
-    return true;
-}
-
-/* AUTH's own answer is thrown away, the session says how it went. */
-static bool authenticate(struct conn *c, struct bytes user, struct bytes password)
-{
-    struct memcached_frame nobody = {0};
-    struct call call;
-    size_t from = c->out.n;
-    c->session->authenticated = false;
-    call_begin(&call, BYTES("AUTH"));
-    call_arg(&call, user);
-    call_arg(&call, password);
-    bool done = run(c, &nobody, &call);
-    c->out.n = from;
-    return done;
-}
-
-static bool run_sasl_auth(struct conn *c, const struct memcached_frame *f)
-{
-    struct bytes user, password;
-    if (!has_password(c)) {
-        unknown(c, f);
-        return true;
-    }
-    bool good = bytes_eq(f->key, BYTES("PLAIN")) && split_plain(f->value, &user, &password);
-    if (good && !authenticate(c, user, password))
-        return false;
-    if (good && c->session->authenticated)
-        memcached_binary_respond(&c->out, f,
-                                 &(struct memcached_response){.value = BYTES("Authenticated")});
-    else
-        memcached_binary_status(&c->out, f, BINARY_AUTH_ERROR);
-    return true;
-}
-
 /* ---- which is run by which -------------------------------------------------------------------- */
 
 typedef bool run_fn(struct conn *c, const struct memcached_frame *f);
@@ -469,24 +401,36 @@ static run_fn *const runs[] = {
     [BINARY_TOUCH] = run_gat,
     [BINARY_GAT] = run_gat,
     [BINARY_GATK] = run_gat,
-    [BINARY_SASL_LIST] = run_sasl_list,
-    [BINARY_SASL_AUTH] = run_sasl_auth,
-    [BINARY_SASL_STEP] = run_sasl_auth, /* PLAIN has one step */
 };
 
 static bool needs_no_password(uint8_t opcode)
 {
-    return opcode == BINARY_VERSION || (opcode >= BINARY_SASL_LIST && opcode <= BINARY_SASL_STEP);
+    return opcode == BINARY_VERSION || memcached_sasl_is(opcode);
 }
 
 /* False: to be tried again when the pause is over. */
-static bool run_request(struct conn *c, const struct memcached_frame *f)
+static bool run_request(struct conn *c, struct memcached_binary *b)
 {
-    if (c->session->authenticated || needs_no_password(f->opcode))
+    const struct memcached_frame *f = &b->frame;
+    if (!c->session->authenticated && !needs_no_password(f->opcode)) {
+        memcached_binary_status(&c->out, f, BINARY_AUTH_ERROR);
+        conn_finish(c);
+        return true;
+    }
+    if (!memcached_sasl_is(f->opcode))
         return runs[f->opcode](c, f);
-    memcached_binary_status(&c->out, f, BINARY_AUTH_ERROR);
-    conn_finish(c);
+    memcached_sasl_run(c, f, &b->sasl_begun);
     return true;
+}
+
+/* Who has not said the password is told so, but that the lengths lie comes first. */
+static enum memcached_status status_of(const struct conn *c, const struct memcached_binary *b,
+                                       bool known)
+{
+    if (b->status == BINARY_TOO_LARGE && memcached_sasl_is(b->frame.opcode))
+        return memcached_sasl_too_large(c);
+    bool lie = b->closes && b->status == BINARY_UNKNOWN_COMMAND;
+    return known || lie ? b->status : BINARY_AUTH_ERROR;
 }
 
 /* A value that is not taken by a set leaves no older one behind, as if it had been evicted at once. */
@@ -500,7 +444,7 @@ static bool answer_mistake(struct conn *c, struct memcached_binary *b)
         !run_delete(c, &removal))
         return false;
     c->out.n = from;
-    memcached_binary_status(&c->out, f, known ? b->status : BINARY_AUTH_ERROR);
+    memcached_binary_status(&c->out, f, status_of(c, b, known));
     if (b->closes || !known)
         conn_finish(c);
     return true;
@@ -513,7 +457,7 @@ void memcached_binary_input(struct conn *c, struct memcached_binary *b)
         bool more = true;
         switch (memcached_binary_parse(b, conn_unread(c), max)) {
         case BINARY_REQUEST:
-            more = run_request(c, &b->frame);
+            more = run_request(c, b);
             break;
         case BINARY_MISTAKE:
             more = answer_mistake(c, b);

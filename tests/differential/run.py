@@ -19,6 +19,7 @@ import traceback
 import cases
 import compare
 import memcached
+import memcached_sasl
 import pubsub
 import raw
 import resp
@@ -179,6 +180,8 @@ def compare_all(options, ports, doors, report):
         guarded(tables.run, "tables", report, ports, doors["http"], report, options.table)
     if "memcached" in wanted and doors["memcached"]:
         guarded(memcached.run, "memcached", report, doors["memcached"], options.seed, options.count // 10, report)
+        program = os.path.abspath(os.environ.get("ATRIUM_PROGRAM", options.atrium))
+        guarded(memcached_sasl.run, "memcached sasl", report, program, options.seed, options.count // 400, report)
     for reason, times in sorted(accepted.used.items()):
         print("accepted %6d times: %s" % (times, reason))
 

@@ -54,9 +54,9 @@ def start_redis():
     return Process(argv, port, tempfile.mkdtemp(prefix="differential-"))
 
 
-def start_atrium(program):
+def start_atrium(program, *flags):
     port, http_port, memcached_port = free_port(), free_port(), free_port()
-    argv = [program, "--port", str(port), "--http-port", str(http_port), "--memcached-port", str(memcached_port)]
+    argv = [program, "--port", str(port), "--http-port", str(http_port), "--memcached-port", str(memcached_port), *flags]
     server = Process(argv, port, tempfile.mkdtemp(prefix="differential-"))
     server.http_port, server.memcached_port = http_port, memcached_port
     return server
