@@ -22,14 +22,14 @@ ARGS   ?=
 
 WARN   := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wvla -Wmissing-prototypes -Werror
 CFLAGS := -std=gnu11 -D_GNU_SOURCE $(OPT) $(WARN) $(SAN) -Iengine -I. -MMD -MP -pthread -fno-common
-LDLIBS := -lmicrohttpd -lwebsockets -lcjson -lxxhash -llzf -lssl -lcrypto -lz -lm -pthread
+LDLIBS := -lmicrohttpd -lwebsockets -lev -lcjson -lxxhash -llzf -lssl -lcrypto -lz -lm -pthread
 ifeq ($(SAN),)
 CFLAGS += -DATRIUM_JEMALLOC
 LDLIBS := -ljemalloc $(LDLIBS)
 endif
 
 # What building needs, and what the tests need on top.
-RUN_PACKAGES  := gcc libc6-dev pkg-config libmicrohttpd-dev libwebsockets-dev libcjson-dev libjemalloc-dev \
+RUN_PACKAGES  := gcc libc6-dev pkg-config libmicrohttpd-dev libwebsockets-dev libwebsockets-evlib-ev libev-dev libcjson-dev libjemalloc-dev \
                  libxxhash-dev liblzf-dev libssl-dev zlib1g-dev libcap-dev libyaml-dev
 TEST_PACKAGES := check libsubunit-dev python3 python3-redis python3-pymemcache python3-yaml redis-server \
                  redis-tools memcached libmemcached-tools libsasl2-modules prometheus curl chromium x11-common clang-14 libclang-rt-14-dev

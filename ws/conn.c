@@ -135,6 +135,7 @@ static void drop_gaps(struct ws_conn *c)
 
 void ws_conn_free(struct ws_conn *c)
 {
+    c->ws->unsynced -= c->unsynced;
     if (c->prev)
         c->prev->next = c->next;
     else

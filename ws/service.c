@@ -1,6 +1,10 @@
-/* The door's thread: libwebsockets' context without a listening port, and its callback. */
+/* The door's thread: libwebsockets' context without a listening port, and its callback.
+ *
+ * libwebsockets by itself hands all its sockets to poll(2) in each turn, which takes the longer the more there are. So it
+ * runs within a loop of libev's, which is on epoll. */
 #include "ws/service.h"
 
+#include <ev.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -104,19 +108,22 @@ static bool may_leave(struct ws_conn *c)
     engine_log_await(c->ws->engine, &c->ws->log);
     if (engine_synced(c->session))
         return true;
-    if (!c->unsynced)
+    if (!c->unsynced) {
         lws_rx_flow_control(c->wsi, 0);
-    c->unsynced = true;
+        c->unsynced = true;
+        c->ws->unsynced++;
+    }
     return false;
 }
 
 /* Nobody knows whether what was written will outlive a crash, where the log fails: no answer is given. */
 static void go_on_synced(struct ws *w)
 {
-    for (struct ws_conn *c = w->conns; c; c = c->next) {
+    for (struct ws_conn *c = w->conns; c && w->unsynced; c = c->next) {
         if (!c->unsynced)
             continue;
         c->unsynced = false;
+        w->unsynced--;
         lws_rx_flow_control(c->wsi, 1);
         if (!engine_synced(c->session) && engine_log_failing(w->engine))
             ws_conn_cut(c, WS_CLOSE_LOG_FAILS, "the log of writes fails");
@@ -249,8 +256,9 @@ static void ignore_close(struct session *s)
 
 static const struct session_ops visitor_ops = {.close = ignore_close};
 
-static bool open_context(struct ws *w)
+static struct lws_context *new_context(struct ws *w)
 {
+    void *loops[] = {w->loop};
     struct lws_context_creation_info info = {
         .port = CONTEXT_PORT_NO_LISTEN,
         .protocols = protocols,
@@ -259,10 +267,24 @@ static bool open_context(struct ws *w)
         .user = w,
         .timeout_secs = HANDSHAKE_S,
         .max_http_header_data = HEADER_BYTES,
-        .options = LWS_SERVER_OPTION_VALIDATE_UTF8,
+        .options = LWS_SERVER_OPTION_VALIDATE_UTF8 | (w->loop ? LWS_SERVER_OPTION_LIBEV : 0),
+        .foreign_loops = w->loop ? loops : NULL,
     };
+    return lws_create_context(&info);
+}
+
+static bool open_context(struct ws *w)
+{
     lws_set_log_level(LLL_ERR | LLL_WARN, on_log);
-    w->context = lws_create_context(&info);
+    w->loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV | EVFLAG_NOSIGMASK);
+    w->context = w->loop ? new_context(w) : NULL;
+    if (!w->context) {
+        log_notice("WebSocket: without libev, which is slow with thousands of connections");
+        if (w->loop)
+            ev_loop_destroy(w->loop);
+        w->loop = NULL;
+        w->context = new_context(w);
+    }
     w->vhost = w->context ? lws_get_vhost_by_name(w->context, "default") : NULL;
     return w->vhost != NULL;
 }
@@ -299,11 +321,20 @@ static void begin_drain(struct ws *w)
     lws_sul_schedule(w->context, 0, &w->tick, on_drain, 1);
 }
 
+/* One turn; false: the context is at its end. */
+static bool serve(struct ws *w)
+{
+    if (!w->loop)
+        return lws_service(w->context, 0) >= 0;
+    ev_run(w->loop, EVRUN_ONCE);
+    return true;
+}
+
 static void drain(struct ws *w)
 {
     begin_drain(w);
     uint64_t until_ms = w->drain_from_ms + w->drain_ms + DRAIN_PATIENCE_MS;
-    while (w->conns && clock_wall_ms() < until_ms && lws_service(w->context, 0) >= 0)
+    while (w->conns && clock_wall_ms() < until_ms && serve(w))
         continue;
     lws_sul_schedule(w->context, 0, &w->tick, on_drain, LWS_SET_TIMER_USEC_CANCEL);
 }
@@ -313,7 +344,7 @@ static void *service_main(void *arg)
     struct ws *w = arg;
     mem_thread_register();
     lws_sul_schedule(w->context, 0, &w->tick, on_tick, TICK_US);
-    while (!atomic_load_explicit(&w->stop, memory_order_acquire) && lws_service(w->context, 0) >= 0)
+    while (!atomic_load_explicit(&w->stop, memory_order_acquire) && serve(w))
         continue;
     drain(w);
     return NULL;
@@ -326,6 +357,8 @@ static void release(struct ws *w)
     for (size_t i = 0; i < w->nadopted; i++)
         close(w->adopted[i]);
     mem_free(w->adopted);
+    if (w->loop)
+        ev_loop_destroy(w->loop);
     if (w->mailbox)
         mailbox_free(w->mailbox);
     capture_release(&w->capture);

@@ -16,6 +16,7 @@ struct ws {
     struct config *config;
     struct lws_context *context;
     struct lws_vhost *vhost;
+    struct ev_loop *loop; /* NULL: without libwebsockets' plugin for libev it polls all sockets itself */
     struct mailbox *mailbox;
     struct log_listener log; /* of the log of writes */
     struct session *visitor; /* checks the credentials of handshakes; runs nothing */
@@ -27,6 +28,7 @@ struct ws {
     char drain_reason[64];
 
     struct ws_conn *conns;
+    size_t unsynced; /* of them, those whose frames wait for the log of writes */
     lws_sorted_usec_list_t tick;
     struct buf out;     /* one gathered write */
     struct buf reply;   /* the reply being made */
