@@ -66,8 +66,10 @@ static int on_upgrade(struct ws *w, struct lws *wsi)
 /* ---- messages in ------------------------------------------------------------------------------
  */
 
+/* What was published before the message came is delivered before it is answered, whichever of the two the loop sees first. */
 static int on_receive(struct ws *w, struct ws_conn *c, const void *in, size_t n)
 {
+    mailbox_drain(w->mailbox);
     bool first = lws_is_first_fragment(c->wsi);
     bool last = lws_is_final_fragment(c->wsi) && lws_remaining_packet_payload(c->wsi) == 0;
     c->heard_at_ms = clock_wall_ms();
