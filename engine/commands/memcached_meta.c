@@ -362,6 +362,12 @@ static void create_count(struct exec *x, const struct memcached_flags *f)
     answer_count(x, f, f->initial, true);
 }
 
+/* That an empty value is no number is said first, whatever its unique. */
+static bool is_another(const struct entry *e, const struct memcached_flags *f)
+{
+    return f->has_unique && entry_string_length(e) > 0 && memcached_unique(e) != f->unique;
+}
+
 static void cmd_marith(struct exec *x)
 {
     struct entry *e;
@@ -373,7 +379,7 @@ static void cmd_marith(struct exec *x)
     memcached_counted(x, incr, e != NULL);
     if (!e && f.vivifies)
         create_count(x, &f);
-    else if (!e || (f.has_unique && memcached_unique(e) != f.unique))
+    else if (!e || is_another(e, &f))
         answer_names(x, &f, e ? "EX" : "NF");
     else if (memcached_count(x, e, incr, f.delta, &v))
         answer_count(x, &f, v, false);

@@ -158,10 +158,10 @@ enum memcached_binary_result memcached_binary_parse(struct memcached_binary *b, 
         b->swallow -= b->used;
         return BINARY_INCOMPLETE;
     }
-    if (in.n && (unsigned char)in.p[0] != MEMCACHED_BINARY_MAGIC)
-        return BINARY_HOPELESS;
     if (in.n < HEADER_BYTES)
         return BINARY_INCOMPLETE;
+    if ((unsigned char)in.p[0] != MEMCACHED_BINARY_MAGIC)
+        return BINARY_HOPELESS;
     struct lengths n = {(unsigned char)in.p[4], (size_t)big_endian(in.p + 2, 2),
                         (size_t)big_endian(in.p + 8, 4)};
     const struct rule *r = rule_of((uint8_t)in.p[1]);

@@ -56,7 +56,7 @@ CASES = [
     A1 + frame(DELETE, b"a") + frame(DELETE, b"a") + frame(DELETEQ, b"a"), A1 + frame(DELETEQ, b"a") + frame(GET, b"a"), A1 + frame(DELETE, b"a", cas=99) + frame(GET, b"a"), frame(DELETE), frame(DELETE, b"a", b"x"), frame(DELETE, b"a", extras=b"1234"),
     counted(INCR, b"n"), counted(INCR, b"n", 1, 10, 0) + counted(INCR, b"n", 5) + counted(DECR, b"n", 3) + counted(DECR, b"n", 100) + frame(GET, b"n"), counted(INCRQ, b"n", 1, 10, 0) + counted(INCRQ, b"n") + counted(DECRQ, b"m") + frame(NOOP),
     A1 + counted(INCR, b"a") + counted(INCR, b"a", cas=99) + counted(INCR, b"a", 2**64 - 1), stored(SET, b"a", b"x") + counted(INCR, b"a") + counted(DECRQ, b"a"), counted(DECR, b"n", 1, 2**64 - 1, 100) + frame(GET, b"n"), frame(INCR, b"n"), frame(INCR, b"n", extras=b"12345678"),
-    counted(INCR, b"n", 1, 5, 100, cas=99) + counted(INCR, b"n", 1, 5, 100),
+    counted(INCR, b"n", 1, 5, 100, cas=99) + counted(INCR, b"n", 1, 5, 100), stored(SET, b"n", b"") + counted(INCR, b"n", cas=99) + counted(DECRQ, b"n", cas=99),
     A1 + until(TOUCH, b"a", 100) + until(GAT, b"a", 100) + until(GATK, b"a", 100) + until(GATQ, b"a", 100) + until(GATKQ, b"a", 100), until(TOUCH, b"a", 0) + until(GAT, b"a", 0) + until(GATK, b"a", 0) + until(GATQ, b"a", 0) + until(GATKQ, b"a", 0),
     frame(TOUCH, b"a"), until(TOUCH, b"", 1), A1 + until(TOUCH, b"a", 2592001) + frame(GET, b"a"), A1 + until(GAT, b"a", 0xFFFFFFFF) + frame(GET, b"a"), stored(SET, b"a", b"1", 0, 2592001) + frame(GET, b"a"),
     A1 + frame(FLUSH) + frame(GET, b"a"), A1 + frame(FLUSH, extras=b"\0\0\0\0") + frame(GET, b"a"), A1 + frame(FLUSHQ) + frame(GET, b"a"), frame(FLUSH, b"a"), frame(FLUSH, extras=b"12"), A1 + frame(FLUSH, extras=b"\0\0\x0f\xff") + frame(GET, b"a"),
@@ -64,6 +64,7 @@ CASES = [
     frame(STAT, b"nosuch"), frame(STAT, b"reset"), frame(STAT, b"detail x"), frame(STAT, b"detail"), frame(STAT, extras=b"1234"),
     frame(0x1B), frame(0x20), frame(0x21, b"PLAIN", b"\0a\0b"), frame(0x22, b"PLAIN", b"\0a\0b"), frame(0x25) + frame(NOOP),
     frame(GET, b"a", lengths=(1, 0, 0)), frame(GET, b"ab", lengths=(2, 0, 1)), frame(SET, b"a", b"1", b"12345678", lengths=(1, 8, 5)), frame(GET, b"a", magic=0x81), A1, A1 + b"\x80",
+    stored(SET, b"a", b"1", lengths=(1, 8, 11)), frame(GET, b"a", lengths=(3, 0, 3)), frame(NOOP, lengths=(0, 0, 30)),
     *(frame(op, b"a") for op in KNOWN), *(frame(op) for op in range(256) if op not in (QUIT, QUITQ, STAT)), *(frame(op, b"a", b"12345678", b"12345678") for op in KNOWN),
 ]  # fmt: skip
 

@@ -78,7 +78,9 @@ START_TEST(mistakes)
     ck_assert_int_eq(parse_one(&b, BINARY_GET, BYTES(""), bytes_of(longer, 250), 0),
                      BINARY_REQUEST);
     b = (struct memcached_binary){0};
-    ck_assert_int_eq(memcached_binary_parse(&b, BYTES("get k\r\n"), MAX_VALUE), BINARY_HOPELESS);
+    ck_assert_int_eq(memcached_binary_parse(&b, BYTES("get k\r\n"), MAX_VALUE), BINARY_INCOMPLETE);
+    ck_assert_int_eq(memcached_binary_parse(&b, BYTES("get a_header's_length_\r\n"), MAX_VALUE),
+                     BINARY_HOPELESS); /* judged when a whole header has come */
 }
 END_TEST
 
