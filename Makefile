@@ -5,6 +5,7 @@
 #   make test       everything: units, clients, differential, doors, browser; plain, ASan+UBSan and TSan
 #   make unit       the unit tests alone          make bench    beside the peers that are installed
 #   make bench-vectors  the vector graph beside hnswlib
+#   make bench-channels  WebSocket fan-out beside nchan
 #   make example-vectors  the colours of X11, searched by likeness
 #   make fuzz       the fuzz targets, FUZZ_SECONDS (1800) each, findings in build/fuzz/findings
 #   make lint       clang-tidy, cppcheck, include directions
@@ -56,6 +57,9 @@ $(BUILD)/linear: $(patsubst %.c,$(BUILD)/%.o,$(LINEAR_SRC)) $(OBJ)
 
 # The bench's own loads and peers, each of one file.
 $(BUILD)/bench_%: $(BUILD)/tests/bench/%.o
+	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/bench_fanout: $(BUILD)/tests/bench/fanout.o $(OBJ)
 	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 
 # Beside hnswlib, which is a header of C++.
@@ -141,6 +145,11 @@ bench-vectors:
 	@$(MAKE) -s $(BUILD)/atrium $(BUILD)/bench_vectors $(BUILD)/bench_vectors_threads
 	@tests/bench/vectors.py
 
+bench-channels:
+	@tests/packages.sh make $(RUN_PACKAGES) nginx-light libnginx-mod-nchan python3
+	@$(MAKE) -s $(BUILD)/atrium $(BUILD)/bench_fanout
+	@tests/bench/channels.py
+
 example-vectors:
 	@tests/packages.sh make $(RUN_PACKAGES) python3 x11-common
 	@$(MAKE) -s $(BUILD)/atrium
@@ -175,5 +184,5 @@ install: $(BUILD)/atrium $(BUILD)/atrium.1
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all run unit test test-setup fuzz fuzz-targets bench bench-vectors example-vectors lint format install clean
+.PHONY: all run unit test test-setup fuzz fuzz-targets bench bench-vectors bench-channels example-vectors lint format install clean
 -include $(patsubst %.c,$(BUILD)/%.d,atrium.c $(ENGINE_SRC) $(DOOR_SRC) $(UNIT_SRC) $(FUZZ_SRC) tests/fuzz/served.c $(LINEAR_SRC))
