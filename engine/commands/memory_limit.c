@@ -21,12 +21,12 @@ struct access_rule memory_limit_access(const struct engine *e)
     return rule;
 }
 
-/* The room that is left, 0 where the limit is passed. What waits to be written to the log is gone within a second
- * and does not count. */
+/* The room that is left, 0 where the limit is passed. What waits to be written to the log, or to be handed to
+ * subscribers (events of evicted keys among it), is gone within a second and does not count. */
 static size_t room(const struct engine *e)
 {
     size_t limit = (size_t)config_int(e->config, CONFIG_MAXMEMORY), used = mem_used_bytes();
-    size_t passing = journal_buffered_bytes(e);
+    size_t passing = journal_buffered_bytes(e) + hub_passing_bytes(e->hub);
     used -= passing < used ? passing : used;
     return used < limit ? limit - used : 0;
 }

@@ -411,6 +411,13 @@ struct history_figures hub_history_figures(struct hub *h)
     return f;
 }
 
+size_t hub_passing_bytes(const struct hub *h)
+{
+    size_t all = messages_bytes(),
+           kept = atomic_load_explicit(&h->history_bytes, memory_order_relaxed);
+    return all > kept ? all - kept : 0;
+}
+
 static void visit_facts(struct stripe *s, struct bytes name, hub_facts_visit *visit, void *ctx)
 {
     const struct record *r = find_record(s, name);

@@ -110,6 +110,8 @@ struct history_figures {
     size_t bytes, messages, channels;
 };
 struct history_figures hub_history_figures(struct hub *h);
+/* Bytes of messages that are on their way to subscribers, and in no history. No lock. */
+size_t hub_passing_bytes(const struct hub *h);
 
 /* Every channel that has subscribers or a history, or somebody present. Under a stripe's lock: the visitor calls nothing
  * of pub/sub. */

@@ -6,6 +6,23 @@
 #include "commands/reply.h"
 #include "pubsub/pubsub.h"
 
+static _Atomic size_t live_bytes;
+
+size_t messages_bytes(void)
+{
+    return atomic_load_explicit(&live_bytes, memory_order_relaxed);
+}
+
+static void account(size_t less, size_t more)
+{
+    atomic_fetch_add_explicit(&live_bytes, more - less, memory_order_relaxed);
+}
+
+static size_t size_of(const struct message *m)
+{
+    return sizeof *m + m->channel.n + m->pattern.n + m->data.n + m->from.n;
+}
+
 struct message *message_new_from(enum message_kind kind, enum sub_kind via, struct bytes channel,
                                  struct bytes pattern, struct bytes data, struct bytes from_user)
 {
@@ -23,6 +40,7 @@ struct message *message_new_from(enum message_kind kind, enum sub_kind via, stru
         *to[i] = bytes_of(p, from[i].n);
         p += from[i].n;
     }
+    account(0, size_of(m));
     return m;
 }
 
@@ -49,8 +67,13 @@ void message_unref(struct message *m)
 {
     if (atomic_fetch_sub_explicit(&m->refs, 1, memory_order_acq_rel) != 1)
         return;
-    for (int f = 0; f < MESSAGE_FORMATS; f++)
-        free_encoding(atomic_load_explicit(&m->encoded[f], memory_order_relaxed));
+    size_t bytes = size_of(m);
+    for (int f = 0; f < MESSAGE_FORMATS; f++) {
+        struct buf *b = atomic_load_explicit(&m->encoded[f], memory_order_relaxed);
+        bytes += b ? b->cap : 0;
+        free_encoding(b);
+    }
+    account(bytes, 0);
     mem_free(m);
 }
 
@@ -62,8 +85,10 @@ struct bytes message_encoding(struct message *m, enum message_format f, message_
     b = mem_alloc(sizeof *b);
     buf_init(b);
     encode(m, b);
+    account(0, b->cap);
     if (!atomic_compare_exchange_strong_explicit(&m->encoded[f], &none, b, memory_order_acq_rel,
                                                  memory_order_acquire)) {
+        account(b->cap, 0);
         free_encoding(b); /* another thread was first */
         b = none;
     }

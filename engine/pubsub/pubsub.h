@@ -69,6 +69,8 @@ void message_unref(struct message *m);
  * Lives as long as the message. */
 typedef void message_encode_fn(const struct message *m, struct buf *out);
 struct bytes message_encoding(struct message *m, enum message_format f, message_encode_fn *encode);
+/* What all messages take that there are, those of histories too. Any thread. */
+size_t messages_bytes(void);
 
 /* The push as a RESP client sees it: message, pmessage or smessage; a monitor line as it is. */
 message_encode_fn message_encode_resp2;

@@ -236,6 +236,24 @@ START_TEST(a_mailbox_is_woken_once_until_it_is_drained)
 }
 END_TEST
 
+START_TEST(messages_on_their_way_are_counted)
+{
+    struct world w;
+    world_init(&w);
+    size_t before = messages_bytes();
+    hub_subscribe(w.hub, &w.sessions[0].session, SUB_CHANNEL, channel_name(0));
+    hub_subscribe(w.hub, &w.sessions[1].session, SUB_CHANNEL, channel_name(0));
+    for (uint64_t i = 1; i <= 100; i++)
+        publish_number(w.hub, SUB_CHANNEL, 0, 0, i);
+    ck_assert_uint_ge(messages_bytes(), before + 100 * sizeof(struct message));
+    mailbox_drain(w.boxes[0]);
+    ck_assert_uint_gt(messages_bytes(), before);
+    mailbox_drain(w.boxes[1]);
+    ck_assert_uint_eq(messages_bytes(), before);
+    world_release(&w);
+}
+END_TEST
+
 /* ---- threads
  * ----------------------------------------------------------------------------------------- */
 
@@ -336,6 +354,7 @@ Suite *suite_hub(void)
     tcase_add_test(t, receivers_are_as_in_a_model);
     tcase_add_test(t, a_late_subscriber_gets_nothing_older);
     tcase_add_test(t, a_mailbox_is_woken_once_until_it_is_drained);
+    tcase_add_test(t, messages_on_their_way_are_counted);
     tcase_add_test(t, threads_deliver_what_they_count);
     tcase_add_test(t, a_message_is_encoded_as_redis_does);
     suite_add_tcase(s, t);
