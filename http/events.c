@@ -6,7 +6,8 @@
  * with an id gets what came since, or, for a channel where that is not known, `event: gap` first.
  * Patterns are live only, so they always have a gap.
  *
- * A page has no header for its password: it shows a ticket, once (POST /v1/tickets). */
+ * A page has no header for its password: it shows a ticket, once (POST /v1/tickets). Channels of a
+ * namespace with ws_subscribe=no are for who shows a ticket that names them, or the password. */
 #include "http/feed.h"
 #include "http/listening.h"
 #include "http/problem.h"
@@ -24,6 +25,7 @@ struct stream {
     struct bytes *channels, *patterns;
     struct position *places; /* of channels */
     bool resumes;
+    bool open;   /* channels of ws_subscribe=no too */
     bool shared; /* the usual form of a message, which is made once for all listeners */
     char *id;    /* room for the longest */
 };
@@ -124,9 +126,24 @@ static void move_on(struct stream *s, const struct message *m)
             s->places[i] = (struct position){m->epoch, m->offset};
 }
 
+static bool is_closed(struct request *r, struct bytes channel)
+{
+    return !hub_namespace(engine_hub(r->worker->engine), channel)->ws_subscribe;
+}
+
+/* A pattern lets nothing through that could not be asked for by name. */
+static bool is_hidden(struct request *r, const struct stream *s, const struct message *m)
+{
+    return m->via == SUB_PATTERN && !s->open && is_closed(r, m->channel);
+}
+
 static void send_message(struct request *r, struct message *m)
 {
     struct stream *s = r->feed_state;
+    if (is_hidden(r, s, m)) {
+        message_unref(m);
+        return;
+    }
     move_on(s, m);
     struct json_writer *w = feed_open_event(r, id_of(s), NULL);
     if (s->shared)
@@ -247,18 +264,34 @@ static bool may_listen(const struct stream *s, const struct grant *g)
     return true;
 }
 
+/* Without a ticket: where there is a password, it has been shown. False: answered. */
+static bool check_open(struct request *r, struct stream *s)
+{
+    s->open = !config_is_empty(engine_config(r->worker->engine), CONFIG_REQUIREPASS);
+    for (unsigned i = 0; i < s->nchannels && !s->open; i++) {
+        if (!is_closed(r, s->channels[i]))
+            continue;
+        problem(r, "no-permission", "this channel needs a ticket that names it");
+        return false;
+    }
+    return true;
+}
+
 /* Spends the ticket, where the request shows one. False: answered. */
-static bool spend_ticket(struct request *r, const struct stream *s, struct bytes *user)
+static bool spend_ticket(struct request *r, struct stream *s, struct bytes *user)
 {
     struct bytes ticket;
     if (!request_query(r, "ticket", &ticket))
-        return true;
+        return check_open(r, s);
     struct grant *g = hub_ticket_redeem(engine_hub(r->worker->engine), ticket);
     if (!g) {
         problem(r, "wrong-credentials", "there is no such ticket, or it has been used");
         return false;
     }
     bool may = may_listen(s, g);
+    s->open = g->n > 0; /* its patterns are what it names */
+    for (unsigned i = 0; i < s->nchannels && !s->open; i++)
+        may &= !is_closed(r, s->channels[i]);
     if (g->user.n)
         *user = arena_copy(&r->arena, g->user);
     grant_free(g);

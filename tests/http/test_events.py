@@ -239,6 +239,31 @@ def test_a_gap_where_history_is_too_short(door):
         mine.close()
 
 
+def test_closed_namespaces_need_a_ticket_or_the_password(door):
+    rules = ("--channel-namespace", "vip: ws_subscribe=no history_size=5")
+    with Program(*rules) as mine:
+        problem(mine.get("/v1/events?channel=vip:1"), 403, "no-permission")
+        problem(mine.get("/v1/events?channel=open&channel=vip:1"), 403, "no-permission")
+        any_ticket, named = (mine.post("/v1/tickets", body).json["ticket"] for body in ({}, {"channels": ["vip:*"]}))
+        problem(mine.get("/v1/events?channel=vip:1&ticket=" + any_ticket), 403, "no-permission")
+        all_open, _ = listen(mine, "pattern=*")
+        let_in, _ = listen(mine, "channel=vip:1&ticket=" + named)
+        publish(mine, "vip:1", b"secret")
+        publish(mine, "open", b"news")
+        equal(let_in.event()["data"]["data"], "secret")
+        equal(all_open.event()["data"]["data"], "news")
+        all_open.close()
+        let_in.close()
+        mine.close()
+    with Program(*rules, "--requirepass", "pw") as mine:
+        token = {"Authorization": "Bearer pw"}
+        listener, _ = listen(mine, "channel=vip:1&pattern=vip:*", **token)
+        equal(mine.request("POST", "/v1/channels/vip:1/messages", b"secret", token).status, 202)
+        equal([listener.event()["data"]["data"] for _ in "12"], ["secret", "secret"])
+        listener.close()
+        mine.close()
+
+
 def test_tickets(door):
     with Program("--requirepass", "secret", *HISTORY) as mine:
         token = {"Authorization": "Bearer secret"}
