@@ -1,5 +1,6 @@
 """The same seeded operations through REST and through RESP leave the same keyspace: each is done to database 1 by one
-door and to database 2 by the other, and every key's DUMP is compared. Keys are shared by the types, so that many
+door and to database 2 by the other, and every key's DUMP is compared; of hashes with deadlines of fields, and of vector
+sets, whose graphs are made by chance, all that can be asked. Keys are shared by the types, so that many
 operations meet a key of another type, and neither side may change it then."""
 
 import base64
@@ -12,7 +13,7 @@ OPERATIONS = 6000
 COMPARED_EVERY = 1000
 TTL_SLACK_MS = 5000
 BYTES = [b"", b"a", b"b", b"7", b"-3", b"1.5", b"caf\xc3\xa9", b"\xff\x00\xfe", b"a/b c%", b"x" * 70, b"+", b"\r\n"]
-KEYS = [b"%s:%d" % (kind, i) for kind in (b"str", b"num", b"hash", b"list", b"set", b"zset", b"stream") for i in range(3)] + BYTES[1:8]
+KEYS = [b"%s:%d" % (kind, i) for kind in (b"str", b"num", b"hash", b"list", b"set", b"zset", b"stream", b"vec") for i in range(3)] + BYTES[1:8]
 
 
 def as_json(value):
@@ -89,6 +90,28 @@ class Pairs:
     def hput(self, key):
         field, value = self.value(), self.value()
         return ("PUT", "/v1/hashes/%s/fields/%s" % (path(key), path(field)), value, {}), ["HSET", key, field, value]
+
+    def hput_until(self, key):
+        field, value = b"f%d" % self.rng.randrange(8), self.value()
+        return (("PUT", "/v1/hashes/%s/fields/%s?ttl_ms=900000" % (path(key), path(field)), value, {}),
+                ["HSETEX", key, "PX", "900000", "FIELDS", "1", field, value])
+
+    def hexpire(self, key):
+        field, ttl = b"f%d" % self.rng.randrange(8), self.rng.choice([None, 500000])
+        return (self.json("PATCH", "/v1/hashes/%s/fields/%s" % (path(key), path(field)), {"ttl_ms": ttl}),
+                ["HPERSIST", key, "FIELDS", "1", field] if ttl is None else ["HPEXPIRE", key, ttl, "FIELDS", "1", field])
+
+    def vput(self, key):
+        element, dim = self.value() or b"e", self.rng.choice([3] * 9 + [4])
+        vector = [self.rng.randrange(-8, 9) / 4 for _ in range(dim)]
+        attributes = {"n": self.rng.randrange(9)} if self.coin() else None
+        body = {"vector": vector, "quantization": "f32", **({"attributes": attributes} if attributes else {})}
+        return (self.json("PUT", "/v1/vectors/%s/items/%s" % (path(key), path(element)), body),
+                ["VADD", key, "VALUES", dim, *vector, element, "NOQUANT", *(["SETATTR", json.dumps(attributes, separators=(",", ":"))] if attributes else [])])
+
+    def vdrop(self, key):
+        element = self.value() or b"e"
+        return ("DELETE", "/v1/vectors/%s/items/%s" % (path(key), path(element)), None, {}), ["VREM", key, element]
 
     def hdel(self, key):
         fields = [b"f%d" % self.rng.randrange(8), self.value()]
@@ -168,17 +191,36 @@ class Pairs:
         return ("DELETE", "/v1/leaderboards/%s/members/%s" % (path(key), path(member)), None, {}), ["ZREM", key, member]
 
     MAKERS = [(b"str", put), (b"str", put), (b"str", mset), (b"str", expire), (b"zset", delete), (b"num", count), (b"num", count),
-              (b"hash", hset), (b"hash", hput), (b"hash", hdel), (b"hash", hincr), (b"hash", delete), (b"hash", expire),
+              (b"hash", hset), (b"hash", hput), (b"hash", hdel), (b"hash", hincr), (b"hash", hput_until), (b"hash", hexpire), (b"vec", vput), (b"vec", vput), (b"vec", vdrop), (b"vec", delete), (b"hash", delete), (b"hash", expire),
               (b"list", push), (b"list", push), (b"list", pop), (b"list", delete), (b"set", members), (b"set", member), (b"set", combine),
               (b"stream", add_entry), (b"stream", add_entry), (b"stream", drop_entry), (b"stream", group), (b"zset", place),
               (b"zset", place), (b"zset", add_score), (b"zset", drop_member)]
+
+
+def hash_of(side, key):
+    """Fields, values, and whether a deadline is there; None where none of its fields has one."""
+    fields = side.call("HKEYS", key)
+    lives = dict(zip(fields, side.call("HPTTL", key, "FIELDS", len(fields), *fields)))
+    return None if max(lives.values()) < 0 else sorted((f, side.call("HGET", key, f), round(lives[f] / TTL_SLACK_MS / 4)) for f in fields)
+
+
+def vectors_of(side, key):
+    elements = side.call("VRANGE", key, "-", "+", -1)
+    return [side.call("VDIM", key), *((e, side.call("VEMB", key, e), side.call("VGETATTR", key, e)) for e in sorted(elements))]
+
+
+def content(side, key):
+    kind = side.call("TYPE", key)
+    if kind in ("vectorset", b"vectorset"):
+        return vectors_of(side, key)
+    return kind in ("hash", b"hash") and hash_of(side, key) or side.call("DUMP", key)
 
 
 def compare(mine, theirs, done):
     keys = [sorted(side.call("KEYS", "*")) for side in (mine, theirs)]
     equal(keys[0], keys[1])
     for key in keys[0]:
-        dumps = [side.call("DUMP", key) for side in (mine, theirs)]
+        dumps = [content(side, key) for side in (mine, theirs)]
         assert dumps[0] == dumps[1], (done, key, [side.call("TYPE", key) for side in (mine, theirs)], dumps)
         lives = [side.call("PTTL", key) for side in (mine, theirs)]
         assert abs(lives[0] - lives[1]) < TTL_SLACK_MS and (lives[0] < 0) == (lives[1] < 0), (done, key, lives)

@@ -336,6 +336,18 @@ def test_commands():
         assert ok(a.ask("command", args=["DEL", "ws:k", "ws:n"]))["result"] == 2
 
 
+def test_vectors_by_command():
+    with ws() as a:
+        for name, x, y in (("east", 1, 0), ("north", 0, 1), ("northeast", 1, 1)):
+            assert ok(a.ask("command", args=["VADD", "ws:v", "VALUES", 2, x, y, name, "SETATTR", '{"x":%d}' % x]))["result"] in (1, True)
+        nearest = ok(a.ask("command", args=["VSIM", "ws:v", "VALUES", 2, "0.9", "0.1", "COUNT", 2, "WITHSCORES"]))["result"]
+        assert list(nearest)[:1] == ["east"] or nearest[0] == "east", nearest
+        assert ok(a.ask("command", args=["VSIM", "ws:v", "ELE", "north", "FILTER", ".x == 0"]))["result"] == ["north"]
+        assert ok(a.ask("command", args=["VCARD", "ws:v"]))["result"] == 3
+        assert error(a.ask("command", args=["VADD", "ws:v", "VALUES", 3, 1, 2, 3, "far"]))
+        assert ok(a.ask("command", args=["DEL", "ws:v"]))["result"] == 1
+
+
 def test_commands_that_fail():
     with ws() as a:
         ok(a.ask("command", args=["SET", "ws:s", "x"]))
