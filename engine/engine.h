@@ -9,6 +9,7 @@
 #ifndef ATRIUM_ENGINE_H
 #define ATRIUM_ENGINE_H
 
+#include "base/base64.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/hash.h"
@@ -28,6 +29,8 @@
 #define ATRIUM_VERSION "0.1.0"
 /* What clients that ask for Redis's version are told: the grammar level. */
 #define ATRIUM_REDIS_VERSION "8.4.0"
+/* The same for memcached's. */
+#define ATRIUM_MEMCACHED_VERSION "1.6.18 (atrium " ATRIUM_VERSION ")"
 
 struct engine;
 

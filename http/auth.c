@@ -1,6 +1,5 @@
 #include "http/auth.h"
 
-#include "base/base64.h"
 #include "http/cors.h"
 #include "http/problem.h"
 #include "http/router.h"

@@ -1,7 +1,6 @@
 /* The reader: one pass of recursive descent, depth and number of values bounded. */
 #include <math.h>
 
-#include "base/base64.h"
 #include "http/json.h"
 
 /* A string as the arena keeps it: its length stands before its bytes, a NUL behind them for cJSON.

@@ -1,7 +1,6 @@
 /* The writer. */
 #include <math.h>
 
-#include "base/base64.h"
 #include "http/json.h"
 
 /* The largest integer that a double, so a JavaScript number, tells from its neighbours. */

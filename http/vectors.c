@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/base64.h"
 #include "http/call.h"
 #include "http/problem.h"
 #include "http/resources.h"

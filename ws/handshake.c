@@ -1,5 +1,4 @@
 /* Who may open a WebSocket: path, version, subprotocol, origin, credential. All before the 101. */
-#include "base/base64.h"
 #include "ws/service.h"
 
 #define PATH        "/v1/ws"

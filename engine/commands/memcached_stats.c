@@ -45,7 +45,7 @@ static void process_figures(struct exec *x, struct stats *s)
     number(s, "pid", (uint64_t)getpid());
     number(s, "uptime", (x->now_ms - x->engine->started_at_ms) / 1000);
     number(s, "time", x->now_ms / 1000);
-    text(s, "version", ATRIUM_VERSION);
+    text(s, "version", ATRIUM_MEMCACHED_VERSION);
     number(s, "pointer_size", 8 * sizeof(void *));
     seconds(s, "rusage_user", usage.ru_utime);
     seconds(s, "rusage_system", usage.ru_stime);

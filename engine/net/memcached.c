@@ -11,10 +11,6 @@
 #include "net/memcached_parser.h"
 #include "net/memcached_reply.h"
 
-/* A client that asks for memcached's version is told the grammar that it can count on, then who
- * speaks. */
-#define VERSION_LINE "VERSION 1.6.18 (atrium " ATRIUM_VERSION ")"
-
 static bool run_one(struct conn *c, const struct call *call)
 {
     struct memcached_reply reply;
@@ -126,7 +122,7 @@ static bool run_stats(struct conn *c, const struct memcached_parser *p)
 static bool run_version(struct conn *c, const struct memcached_parser *p)
 {
     (void)p;
-    memcached_line(&c->out, VERSION_LINE);
+    memcached_line(&c->out, "VERSION " ATRIUM_MEMCACHED_VERSION);
     return true;
 }
 

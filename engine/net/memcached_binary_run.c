@@ -5,7 +5,6 @@
 #include "net/memcached_door.h"
 #include "net/memcached_sasl.h"
 
-#define VERSION_TEXT  "1.6.18 (atrium " ATRIUM_VERSION ")"
 #define STAT_NAME_MAX 64
 #define NO_DEADLINE   0xffffffffu /* of incr and decr: a counter that is missing is not made */
 
@@ -365,8 +364,8 @@ static bool run_noop(struct conn *c, const struct memcached_frame *f)
 
 static bool run_version(struct conn *c, const struct memcached_frame *f)
 {
-    memcached_binary_respond(&c->out, f,
-                             &(struct memcached_response){.value = BYTES(VERSION_TEXT)});
+    memcached_binary_respond(
+        &c->out, f, &(struct memcached_response){.value = BYTES(ATRIUM_MEMCACHED_VERSION)});
     return true;
 }
 
@@ -383,24 +382,12 @@ static bool run_quit(struct conn *c, const struct memcached_frame *f)
 typedef bool run_fn(struct conn *c, const struct memcached_frame *f);
 
 static run_fn *const runs[] = {
-    [BINARY_GET] = run_get,
-    [BINARY_GETK] = run_get,
-    [BINARY_SET] = run_store,
-    [BINARY_ADD] = run_store,
-    [BINARY_REPLACE] = run_store,
-    [BINARY_APPEND] = run_store,
-    [BINARY_PREPEND] = run_store,
-    [BINARY_DELETE] = run_delete,
-    [BINARY_INCREMENT] = run_count,
-    [BINARY_DECREMENT] = run_count,
-    [BINARY_QUIT] = run_quit,
-    [BINARY_FLUSH] = run_flush,
-    [BINARY_NOOP] = run_noop,
-    [BINARY_VERSION] = run_version,
-    [BINARY_STAT] = run_stat,
-    [BINARY_TOUCH] = run_gat,
-    [BINARY_GAT] = run_gat,
-    [BINARY_GATK] = run_gat,
+    [BINARY_GET] = run_get,         [BINARY_GETK] = run_get,        [BINARY_SET] = run_store,
+    [BINARY_ADD] = run_store,       [BINARY_REPLACE] = run_store,   [BINARY_APPEND] = run_store,
+    [BINARY_PREPEND] = run_store,   [BINARY_DELETE] = run_delete,   [BINARY_INCREMENT] = run_count,
+    [BINARY_DECREMENT] = run_count, [BINARY_QUIT] = run_quit,       [BINARY_FLUSH] = run_flush,
+    [BINARY_NOOP] = run_noop,       [BINARY_VERSION] = run_version, [BINARY_STAT] = run_stat,
+    [BINARY_TOUCH] = run_gat,       [BINARY_GAT] = run_gat,         [BINARY_GATK] = run_gat,
 };
 
 static bool needs_no_password(uint8_t opcode)

@@ -2,7 +2,6 @@
 
 #include <math.h>
 
-#include "base/base64.h"
 #include "tests/unit/suites.h"
 
 static const struct json_limits limits = {.depth = 16, .values = 1000};
