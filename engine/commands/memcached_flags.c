@@ -85,6 +85,8 @@ static const char *parse(struct memcached_flags *f, enum memcached_meta verb)
     bool seen[128] = {false};
     const char *error = NULL;
     for (size_t i = 0; i < f->nwords; i++) {
+        if (f->words[i].n == 0) /* not from the door */
+            return BAD_FLAG;
         unsigned char letter = (unsigned char)f->words[i].p[0];
         if (letter >= sizeof seen || seen[letter])
             return "CLIENT_ERROR duplicate flag";

@@ -56,13 +56,13 @@ CASES = [
     # times
     b"set a 0 -1 1\r\n1\r\nget a\r\n", b"set a 0 1000000000 1\r\n1\r\nget a\r\n", A1 + b"add a 0 -1 1\r\n1\r\nget a\r\n", A1 + b"replace a 0 -1 1\r\n1\r\nget a\r\n",
     b"set a 0 2147483647 1\r\n1\r\nget a\r\n", b"set a 0 2592000 1\r\n1\r\nget a\r\n", b"set a 0 2592001 1\r\n1\r\nget a\r\n",
-    # incr and decr
+    # incr and decr; not of blanks alone: memcached reads on past their end, into what another value has left there
     b"incr\r\n", b"incr a\r\n", b"incr zz 1\r\n", b"incr a x\r\n", b"incr a -1\r\n", b"incr a 5x\r\n", b"incr a 18446744073709551616\r\n", b"incr a 1 2 3\r\n",
     b"incr " + LONG + b" 1\r\n", A1 + b"incr a +5\r\nincr a  7 \r\nincr a 1 x\r\n",
     stored(b"set n 3 0", b"10") + b"".join(b"%s\r\nget n\r\n" % w for w in (b"incr n 5", b"decr n 10", b"decr n 100", b"incr n 18446744073709551615",
                                                                             b"incr n 1", b"incr n 7", b"incr n 1 noreply", b"decr n 9 noreply")),
     *(stored(b"set n 0 0", v) + b"incr n 1\r\nget n\r\n" for v in (b"ab", b"-5", b" 5", b"5 ab", b"+05", b"", b"-0", b"5x", b"18446744073709551616",
-                                                                   b"18446744073709551615", b"0" * 24 + b"12", b" ", b"5\t", b"1\r\n2")),
+                                                                   b"18446744073709551615", b"0" * 24 + b"12", b"5\t", b"1\r\n2")),
     # delete, touch, flush_all, verbosity, stats
     b"delete\r\n", b"delete zz\r\n", A1 + b"delete a\r\nget a\r\n", A1 + b"delete a 0\r\n", A1 + b"delete a 5\r\n", A1 + b"delete a noreply\r\nget a\r\n",
     A1 + b"delete a 0 noreply\r\nget a\r\n", A1 + b"delete a 5 noreply\r\nget a\r\n", b"delete a b c d\r\n", b"delete " + LONG + b"\r\n", b"delete " + LONG + b" noreply\r\nget a\r\n",
