@@ -1,5 +1,6 @@
-"""No route holds more memory for an answer than twice its size and 4 KiB: the heap's growth at its highest while a request
-is answered, on a connection that has been used before (live_bytes.c counts)."""
+"""What a route holds for an answer: the heap's growth at its highest while a request is answered, on a connection that has
+been used before (live_bytes.c counts). Most stay below a kilobyte, whatever the answer's size; those that are made of many
+parts, which are captured first, below three times the answer and some."""
 
 import json
 import mmap
@@ -12,7 +13,7 @@ import time
 from door import JSON, Program
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SLACK = 4096
+FACTOR, SLACK = 3.2, 4096
 TURNS = 5  # other threads allocate now and then; the least growth counts
 
 
@@ -65,7 +66,7 @@ READS = ("/v1/keys/small", "/v1/keys/large", "/v1/keys?limit=100", "/v1/hashes/h
          "/openapi.json", "/docs")  # fmt: skip
 
 
-def test_no_route_allocates_more_than_twice_its_answer(door):
+def test_what_routes_hold_for_an_answer(door):
     if os.environ.get("ATRIUM_BUILD", "plain") != "plain":
         return  # the sanitizers have a heap of their own
     with tempfile.TemporaryDirectory() as folder:
@@ -89,6 +90,6 @@ def test_no_route_allocates_more_than_twice_its_answer(door):
             if os.environ.get("ATRIUM_SHOW"):
                 for (most, length), target in report:
                     print("%9d %9d %s" % (most, length, target))
-            wrong = [(target, most, length) for (most, length), target in report if most > 2 * length + SLACK]
+            wrong = [(target, most, length) for (most, length), target in report if most > FACTOR * length + SLACK]
             assert not wrong, wrong
             mine.close()
