@@ -26,6 +26,17 @@ static void keep_last_line(struct buf *out, size_t from, size_t line)
     out->n = from + n;
 }
 
+#define HINTED_MIN 4 /* fewer keys are not worth it */
+
+/* Before the i-th of many keys: which ones come next. */
+static void hint(struct conn *c, const struct memcached_parser *p, size_t i)
+{
+    size_t left = p->nkeys - i;
+    if (i % ENGINE_HINTS_MAX == 0 && left >= HINTED_MIN)
+        engine_hint(c->session, p->keys + i,
+                    (unsigned)(left < ENGINE_HINTS_MAX ? left : ENGINE_HINTS_MAX));
+}
+
 /* A key that cannot be answered makes the whole request fail: its line alone is sent. */
 static bool run_get(struct conn *c, const struct memcached_parser *p)
 {
@@ -37,6 +48,7 @@ static bool run_get(struct conn *c, const struct memcached_parser *p)
     for (size_t i = 0; i < p->nkeys; i++) {
         size_t line = c->out.n;
         struct call call;
+        hint(c, p, i);
         call_begin(&call, touch ? BYTES("ATR.MC.GAT") : BYTES("ATR.MC.GET"));
         call_arg(&call, p->keys[i]);
         if (touch)
