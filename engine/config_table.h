@@ -66,6 +66,7 @@ X(HLL_SPARSE_MAX_BYTES, "hll-sparse-max-bytes", INT, "3000", 0, 16000, 0, "bytes
 X(SET_MAX_INTSET_ENTRIES, "set-max-intset-entries", INT, "512", 0, 65535, 0, "integers up to which a set of integers stays an intset")
 X(SET_MAX_LISTPACK_ENTRIES, "set-max-listpack-entries", INT, "128", 0, 65535, 0, "members up to which a set stays a listpack")
 X(SET_MAX_LISTPACK_VALUE, "set-max-listpack-value", INT, "64", 0, 65535, 0, "bytes up to which its members do")
+X(WS_THREADS, "ws-threads", INT, "0", 0, 64, FIXED, "threads that serve WebSockets; 0: half as many as cores, 1 to 8")
 X(WS_ORIGINS, "ws-origins", STRING, "", 0, 0, 0, "origins of pages that may open a WebSocket besides the door's own, blank between; *: all")
 X(WS_MAX_MESSAGE, "ws-max-message", BYTES, "64kb", 256, 67108864, 0, "longest message that a WebSocket client may send")
 X(WS_JSON_DEPTH, "ws-json-depth", INT, "16", 2, 512, 0, "nesting of arrays and objects in it at most")

@@ -167,7 +167,7 @@ BUILDS = {
     "tsan": ("build/tsan", lambda name: name in ("unit", "clients", "ws", "http", "linear")),
 }
 # More threads than cores, so that they meet everywhere.
-FLAGS = {"tsan": ["--threads", "8"]}
+FLAGS = {"tsan": ["--threads", "8", "--ws-threads", "4"]}
 
 
 def main():

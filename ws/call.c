@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "ws/frame.h"
+
 #define ID_BYTES_MAX 64
 
 /* ---- replies ----------------------------------------------------------------------------------
@@ -25,7 +27,7 @@ static void put_id(struct json_writer *w, const cJSON *id)
 
 static void begin_reply(struct call *o, bool ok)
 {
-    struct buf *out = &o->ws->reply;
+    struct buf *out = &o->thread->reply;
     buf_clear(out);
     buf_reserve(out, WS_HEAD_MAX);
     out->n = WS_HEAD_MAX;
@@ -44,8 +46,8 @@ void ws_reply(struct call *o)
 void ws_reply_end(struct call *o)
 {
     json_close_object(&o->w);
-    ws_frame_text(&o->ws->reply);
-    ws_conn_send_copy(o->conn, buf_bytes(&o->ws->reply));
+    ws_frame_text(&o->thread->reply);
+    ws_conn_send_copy(o->conn, buf_bytes(&o->thread->reply));
     o->ended = true;
 }
 
@@ -82,12 +84,13 @@ void ws_fail(struct call *o, const char *code, bool retryable, const char *fmt, 
 static void fail_as_engine(struct call *o, const struct reply_node *node)
 {
     const struct error_info *info = error_info(node->code);
-    fail_with(o, info->slug, capture_text(&o->ws->capture, node), info->prefix, info->retryable);
+    fail_with(o, info->slug, capture_text(&o->thread->capture, node), info->prefix,
+              info->retryable);
 }
 
 bool ws_run(struct call *o, const struct bytes *argv, int argc)
 {
-    struct capture *c = &o->ws->capture;
+    struct capture *c = &o->thread->capture;
     capture_clear(c);
     if (engine_execute(o->conn->session, argv, argc, &c->base) == ENGINE_PAUSED) {
         ws_fail(o, "busy", true, "clients are paused");
@@ -105,11 +108,11 @@ bool ws_run(struct call *o, const struct bytes *argv, int argc)
 
 bool ws_take_name(struct call *o, const char *field, struct bytes *name)
 {
-    if (!json_bytes(&o->ws->arena, json_get(o->message, field), name)) {
+    if (!json_bytes(&o->thread->arena, json_get(o->message, field), name)) {
         ws_fail(o, "bad-arguments", false, "%s must be a string or {\"b64\":...}", field);
         return false;
     }
-    int64_t most = config_int(o->ws->config, CONFIG_WS_MAX_NAME);
+    int64_t most = config_int(o->thread->config, CONFIG_WS_MAX_NAME);
     if (name->n == 0 || name->n > (size_t)most) {
         ws_fail(o, "bad-arguments", false, "%s must have 1 to %lld bytes", field, (long long)most);
         return false;

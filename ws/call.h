@@ -7,13 +7,16 @@
 
 #include "http/json.h"
 #include "ws/conn.h"
-#include "ws/service.h"
+#include "ws/thread.h"
+
+/* One whole text message of a client. */
+void ws_handle(struct ws_conn *c, struct bytes text);
 
 struct call {
-    struct ws *ws;
+    struct ws_thread *thread;
     struct ws_conn *conn;
     const cJSON *message;
-    struct json_writer w; /* of the reply, in ws->reply */
+    struct json_writer w; /* of the reply, in thread->reply */
     bool ended;           /* the reply is whole: it was an error */
 };
 
@@ -25,7 +28,7 @@ void ws_reply_end(struct call *o);
 void ws_fail(struct call *o, const char *code, bool retryable, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* Runs a command; false: the error has been answered. Its reply stands in ws->capture. */
+/* Runs a command; false: the error has been answered. Its reply stands in thread->capture. */
 bool ws_run(struct call *o, const struct bytes *argv, int argc);
 
 /* ---- fields; false: the error has been answered ------------------------------------------------- */

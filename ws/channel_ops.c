@@ -8,14 +8,14 @@
 
 static struct hub *hub_of(const struct call *o)
 {
-    return engine_hub(o->ws->engine);
+    return engine_hub(o->thread->engine);
 }
 
 /* ---- what may be used --------------------------------------------------------------------------- */
 
 bool ws_may_subscribe(const struct ws_conn *c, struct bytes channel)
 {
-    const struct namespace *ns = hub_namespace(engine_hub(c->ws->engine), channel);
+    const struct namespace *ns = hub_namespace(engine_hub(c->thread->engine), channel);
     if (!ns->ws_subscribe && !(c->grant && c->grant->n))
         return false;
     return grant_allows(c->grant, channel);
@@ -153,7 +153,7 @@ static bool take_on_slow(struct call *o, unsigned *flags)
 
 static bool has_room(struct call *o)
 {
-    int64_t most = config_int(o->ws->config, CONFIG_WS_MAX_CHANNELS);
+    int64_t most = config_int(o->thread->config, CONFIG_WS_MAX_CHANNELS);
     if (hub_session_count(o->conn->session, SUB_CHANNEL) < (size_t)most)
         return true;
     ws_fail(o, "too-many-channels", false, "%lld channels and patterns at most", (long long)most);
@@ -174,7 +174,7 @@ static bool take_subscription(struct call *o, struct bytes channel, struct subsc
         return false;
     }
     ask->history = (size_t)history;
-    ask->bytes_max = (size_t)config_int(o->ws->config, CONFIG_WS_QUEUE_BYTES) / 2;
+    ask->bytes_max = (size_t)config_int(o->thread->config, CONFIG_WS_QUEUE_BYTES) / 2;
     ask->user = ws_conn_user(o->conn);
     ask->flags |= *presence ? SUBSCRIBE_PRESENCE : 0;
     return true;
@@ -278,7 +278,7 @@ static bool take_key(struct call *o, struct bytes *key)
 /* ATR.PUBLISH's reply: receivers, epoch, offset, repeated. */
 static void put_publication(struct call *o)
 {
-    const struct capture *c = &o->ws->capture;
+    const struct capture *c = &o->thread->capture;
     ws_reply(o);
     json_key(&o->w, "receivers");
     json_put_count(&o->w, (uint64_t)c->nodes[2].integer);
@@ -302,7 +302,7 @@ void ws_op_publish(struct call *o)
     if (!ws_take_name(o, "channel", &argv[1]) || !ws_take_bool(o, "echo", &echo) ||
         !take_key(o, &key))
         return;
-    if (!json_bytes(&o->ws->arena, json_get(o->message, "data"), &argv[2])) {
+    if (!json_bytes(&o->thread->arena, json_get(o->message, "data"), &argv[2])) {
         ws_fail(o, "bad-arguments", false, "data must be a string or {\"b64\":...}");
         return;
     }
@@ -354,7 +354,7 @@ void ws_op_history(struct call *o)
         !ws_take_bool(o, "reverse", &ask.reverse))
         return;
     ask.limit = (size_t)limit;
-    ask.bytes_max = (size_t)config_int(o->ws->config, CONFIG_WS_QUEUE_BYTES) / 2;
+    ask.bytes_max = (size_t)config_int(o->thread->config, CONFIG_WS_QUEUE_BYTES) / 2;
     hub_history(hub_of(o), channel, &ask, &page);
     if (!page.kept) {
         ws_fail(o, "not-kept", false, "this channel keeps no history");

@@ -3,7 +3,8 @@
 #include <arpa/inet.h>
 #include <sys/socket.h>
 
-#include "ws/service.h"
+#include "ws/frame.h"
+#include "ws/thread.h"
 
 #define QUEUE_MIN         16
 #define WRITE_BYTES_MAX   65536 /* gathered into one write */
@@ -15,7 +16,7 @@ static const char ping_frame[] = "\x89\x04ping";
 
 static int64_t setting(const struct ws_conn *c, enum config_id id)
 {
-    return config_int(c->ws->config, id);
+    return config_int(c->thread->config, id);
 }
 
 /* ---- the session ------------------------------------------------------------------------------
@@ -63,14 +64,15 @@ static struct session *open_session(struct ws_conn *c)
     getsockname(fd, (struct sockaddr *)&own, &own_n);
     format_address(&peer, addr, sizeof addr);
     format_address(&own, laddr, sizeof laddr);
-    return session_new(c->ws->engine, DOOR_WEBSOCKET, &ws_session_ops, c, c->ws->mailbox, addr,
-                       laddr);
+    return session_new(c->thread->engine, DOOR_WEBSOCKET, &ws_session_ops, c, c->thread->mailbox,
+                       addr, laddr);
 }
 
-struct ws_conn *ws_conn_new(struct ws *w, struct lws *wsi, bool authenticated, struct grant *grant)
+struct ws_conn *ws_conn_new(struct ws_thread *t, struct lws *wsi, bool authenticated,
+                            struct grant *grant)
 {
     struct ws_conn *c = mem_calloc(sizeof *c);
-    c->ws = w;
+    c->thread = t;
     c->wsi = wsi;
     c->opened_at_ms = c->heard_at_ms = c->tokens_at_ms = clock_wall_ms();
     c->tokens = (uint64_t)setting(c, CONFIG_WS_OPS_PER_SECOND) * 1000;
@@ -78,11 +80,11 @@ struct ws_conn *ws_conn_new(struct ws *w, struct lws *wsi, bool authenticated, s
     c->session->authenticated |= authenticated;
     if (grant)
         ws_conn_grant(c, grant);
-    c->next = w->conns;
+    c->next = t->conns;
     if (c->next)
         c->next->prev = c;
-    w->conns = c;
-    engine_count(w->engine, COUNTER_CONNECTIONS, 1);
+    t->conns = c;
+    engine_count(t->engine, COUNTER_CONNECTIONS, 1);
     return c;
 }
 
@@ -135,11 +137,11 @@ static void drop_gaps(struct ws_conn *c)
 
 void ws_conn_free(struct ws_conn *c)
 {
-    c->ws->unsynced -= c->unsynced;
+    c->thread->unsynced -= c->unsynced;
     if (c->prev)
         c->prev->next = c->next;
     else
-        c->ws->conns = c->next;
+        c->thread->conns = c->next;
     if (c->next)
         c->next->prev = c->prev;
     session_free(c->session);
@@ -246,7 +248,7 @@ static bool may_send(struct ws_conn *c, size_t bytes)
         return false;
     if (make_room(c, bytes))
         return true;
-    engine_count(c->ws->engine, COUNTER_OUTPUT_LIMIT_CLOSED, 1);
+    engine_count(c->thread->engine, COUNTER_OUTPUT_LIMIT_CLOSED, 1);
     ws_conn_close(c, WS_CLOSE_SLOW, "too slow");
     return false;
 }
@@ -298,14 +300,14 @@ static void gather(struct ws_conn *c, struct buf *out)
 
 bool ws_conn_flush(struct ws_conn *c)
 {
-    struct buf *out = &c->ws->out;
+    struct buf *out = &c->thread->out;
     while ((c->queued || c->gaps) && !lws_send_pipe_choked(c->wsi)) {
         gather(c, out);
         size_t n = out->n - LWS_PRE;
         if (lws_write(c->wsi, (unsigned char *)out->p + LWS_PRE, n, LWS_WRITE_RAW) < 0)
             return false;
         atomic_fetch_add_explicit(&c->session->bytes_out, n, memory_order_relaxed);
-        engine_count(c->ws->engine, COUNTER_BYTES_OUT, n);
+        engine_count(c->thread->engine, COUNTER_BYTES_OUT, n);
     }
     if (c->queued || c->gaps)
         lws_callback_on_writable(c->wsi);

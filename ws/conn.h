@@ -32,7 +32,7 @@ enum ws_close_code {
     WS_CLOSE_TOO_MANY = 4129,
 };
 
-struct ws;
+struct ws_thread;
 
 /* Messages that were dropped for a slow client, of one subscription, and have not been told of. */
 struct ws_gap {
@@ -52,7 +52,7 @@ struct ws_piece {
 };
 
 struct ws_conn {
-    struct ws *ws;
+    struct ws_thread *thread;
     struct lws *wsi;
     struct session *session;
     struct ws_conn *next, *prev; /* the door's list */
@@ -81,7 +81,8 @@ struct ws_conn {
 };
 
 /* Takes over the grant, NULL: there is none. */
-struct ws_conn *ws_conn_new(struct ws *w, struct lws *wsi, bool authenticated, struct grant *grant);
+struct ws_conn *ws_conn_new(struct ws_thread *t, struct lws *wsi, bool authenticated,
+                            struct grant *grant);
 void ws_conn_free(struct ws_conn *c);
 
 /* What a ticket brought, in place of what was granted before; the connection is authenticated. */

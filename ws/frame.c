@@ -1,7 +1,7 @@
 /* Ready frames: the head of a server's text message (RFC 6455, 5.2), and messages as pushes. */
 #include "http/json.h"
 #include "ws/conn.h"
-#include "ws/service.h"
+#include "ws/frame.h"
 
 #define TEXT_FINAL 0x81
 #define LEN_16     126

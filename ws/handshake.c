@@ -1,5 +1,5 @@
 /* Who may open a WebSocket: path, version, subprotocol, origin, credential. All before the 101. */
-#include "ws/service.h"
+#include "ws/handshake.h"
 
 #define PATH        "/v1/ws"
 #define SUBPROTOCOL "atrium.v1.json"
@@ -7,12 +7,12 @@
 #define HEADER_MAX  8192
 
 /* A header's value, NUL-terminated in `arena`; n 0 where it is absent, empty or too long. */
-static struct bytes header(struct ws *w, struct lws *wsi, enum lws_token_indexes token)
+static struct bytes header(struct ws_thread *t, struct lws *wsi, enum lws_token_indexes token)
 {
     int n = lws_hdr_total_length(wsi, token);
     if (n <= 0 || n > HEADER_MAX)
         return (struct bytes){0};
-    char *text = arena_alloc(&w->arena, (size_t)n + 1);
+    char *text = arena_alloc(&t->arena, (size_t)n + 1);
     n = lws_hdr_copy(wsi, text, n + 1, token);
     return n > 0 ? bytes_of(text, (size_t)n) : (struct bytes){0};
 }
@@ -64,13 +64,13 @@ static bool is_own_origin(struct bytes origin, struct bytes host)
     return false;
 }
 
-static bool is_listed_origin(struct ws *w, struct bytes origin)
+static bool is_listed_origin(struct ws_thread *t, struct bytes origin)
 {
     struct buf list;
     struct bytes rest, part;
     bool found = false;
     buf_init(&list);
-    config_string(w->config, CONFIG_WS_ORIGINS, &list);
+    config_string(t->config, CONFIG_WS_ORIGINS, &list);
     rest = buf_bytes(&list);
     while (!found && next_part(&rest, ' ', &part))
         found = bytes_eq(part, BYTES("*")) || same_nocase(part, origin);
@@ -79,21 +79,21 @@ static bool is_listed_origin(struct ws *w, struct bytes origin)
 }
 
 /* Browsers always send the origin of the page; programs send none. */
-static bool origin_allowed(struct ws *w, struct lws *wsi)
+static bool origin_allowed(struct ws_thread *t, struct lws *wsi)
 {
     if (lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) <= 0)
         return true;
-    struct bytes origin = header(w, wsi, WSI_TOKEN_ORIGIN);
-    return is_own_origin(origin, header(w, wsi, WSI_TOKEN_HOST)) || is_listed_origin(w, origin);
+    struct bytes origin = header(t, wsi, WSI_TOKEN_ORIGIN);
+    return is_own_origin(origin, header(t, wsi, WSI_TOKEN_HOST)) || is_listed_origin(t, origin);
 }
 
 /* ---- credential -------------------------------------------------------------------------------
  */
 
-static bool decode_token(struct ws *w, struct bytes text, struct bytes *token)
+static bool decode_token(struct ws_thread *t, struct bytes text, struct bytes *token)
 {
     size_t padded = (text.n + 3) / 4 * 4;
-    char *plain = arena_alloc(&w->arena, padded + 1), *out = arena_alloc(&w->arena, padded + 4);
+    char *plain = arena_alloc(&t->arena, padded + 1), *out = arena_alloc(&t->arena, padded + 4);
     for (size_t i = 0; i < padded; i++) {
         char c = i < text.n ? text.p[i] : '=';
         plain[i] = (char)(c == '-' ? '+' : c == '_' ? '/' : c);
@@ -105,9 +105,10 @@ static bool decode_token(struct ws *w, struct bytes text, struct bytes *token)
  */
 
 /* Reads the subprotocols; false: ours is not among those named. */
-static bool read_subprotocols(struct ws *w, struct lws *wsi, bool *bears, struct bytes *bearer)
+static bool read_subprotocols(struct ws_thread *t, struct lws *wsi, bool *bears,
+                              struct bytes *bearer)
 {
-    struct bytes list = header(w, wsi, WSI_TOKEN_PROTOCOL), part;
+    struct bytes list = header(t, wsi, WSI_TOKEN_PROTOCOL), part;
     bool named = list.n == 0;
     *bears = false;
     while (next_part(&list, ',', &part)) {
@@ -123,34 +124,34 @@ static bool read_subprotocols(struct ws *w, struct lws *wsi, bool *bears, struct
 }
 
 /* The ticket= of the request's query; p NULL where there is none. */
-static struct bytes ticket_of(struct ws *w, struct lws *wsi)
+static struct bytes ticket_of(struct ws_thread *t, struct lws *wsi)
 {
     int n = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_URI_ARGS);
     if (n <= 0 || n > HEADER_MAX)
         return (struct bytes){0};
-    char *text = arena_alloc(&w->arena, (size_t)n + 1);
+    char *text = arena_alloc(&t->arena, (size_t)n + 1);
     const char *value = lws_get_urlarg_by_name(wsi, "ticket=", text, n + 1);
     return value ? bytes_str(value) : (struct bytes){0};
 }
 
-struct grant *ws_redeem_ticket(struct ws *w, struct lws *wsi)
+struct grant *ws_redeem_ticket(struct ws_thread *t, struct lws *wsi)
 {
-    struct bytes ticket = ticket_of(w, wsi);
-    return ticket.p ? hub_ticket_redeem(engine_hub(w->engine), ticket) : NULL;
+    struct bytes ticket = ticket_of(t, wsi);
+    return ticket.p ? hub_ticket_redeem(engine_hub(t->engine), ticket) : NULL;
 }
 
-static bool has_wrong_ticket(struct ws *w, struct lws *wsi)
+static bool has_wrong_ticket(struct ws_thread *t, struct lws *wsi)
 {
-    struct bytes ticket = ticket_of(w, wsi);
-    return ticket.p && !hub_ticket_exists(engine_hub(w->engine), ticket);
+    struct bytes ticket = ticket_of(t, wsi);
+    return ticket.p && !hub_ticket_exists(engine_hub(t->engine), ticket);
 }
 
-static bool is_full(struct ws *w)
+static bool is_full(struct ws_thread *t)
 {
     size_t n = 0;
     for (int door = DOOR_RESP; door <= DOOR_WEBSOCKET; door++)
-        n += session_count(w->engine, (enum door)door);
-    return n >= (size_t)config_int(w->config, CONFIG_MAXCLIENTS);
+        n += session_count(t->engine, (enum door)door);
+    return n >= (size_t)config_int(t->config, CONFIG_MAXCLIENTS);
 }
 
 static const char *refuse(const char *status, const char *why, const char **reason)
@@ -159,35 +160,35 @@ static const char *refuse(const char *status, const char *why, const char **reas
     return status;
 }
 
-bool ws_bears_token(struct ws *w, struct lws *wsi)
+bool ws_bears_token(struct ws_thread *t, struct lws *wsi)
 {
     struct bytes bearer = {0}, token;
     bool bears;
-    return read_subprotocols(w, wsi, &bears, &bearer) && bears && decode_token(w, bearer, &token) &&
-           session_authenticate(w->visitor, BYTES("default"), token);
+    return read_subprotocols(t, wsi, &bears, &bearer) && bears && decode_token(t, bearer, &token) &&
+           session_authenticate(t->visitor, BYTES("default"), token);
 }
 
-const char *ws_check_handshake(struct ws *w, struct lws *wsi, const char **reason)
+const char *ws_check_handshake(struct ws_thread *t, struct lws *wsi, const char **reason)
 {
     struct bytes bearer = {0};
     bool bears;
-    if (!bytes_eq(header(w, wsi, WSI_TOKEN_GET_URI), BYTES(PATH)))
+    if (!bytes_eq(header(t, wsi, WSI_TOKEN_GET_URI), BYTES(PATH)))
         return refuse("404 Not Found", "WebSocket is served at " PATH, reason);
-    if (!bytes_eq(header(w, wsi, WSI_TOKEN_VERSION), BYTES("13")))
+    if (!bytes_eq(header(t, wsi, WSI_TOKEN_VERSION), BYTES("13")))
         return refuse("426 Upgrade Required", "Sec-WebSocket-Version 13 is the one served", reason);
-    if (header(w, wsi, WSI_TOKEN_KEY).n != 24)
+    if (header(t, wsi, WSI_TOKEN_KEY).n != 24)
         return refuse("400 Bad Request", "Sec-WebSocket-Key is not 16 bytes in base64", reason);
-    if (!origin_allowed(w, wsi))
+    if (!origin_allowed(t, wsi))
         return refuse("403 Forbidden", "pages of this origin may not connect (ws-origins)", reason);
-    if (!read_subprotocols(w, wsi, &bears, &bearer))
+    if (!read_subprotocols(t, wsi, &bears, &bearer))
         return refuse("400 Bad Request", "the subprotocol served is " SUBPROTOCOL, reason);
-    if (bears && !ws_bears_token(w, wsi))
+    if (bears && !ws_bears_token(t, wsi))
         return refuse("401 Unauthorized", "the bearer token is wrong", reason);
-    if (has_wrong_ticket(w, wsi))
+    if (has_wrong_ticket(t, wsi))
         return refuse("401 Unauthorized", "the ticket is wrong, used up or too old", reason);
-    if (atomic_load(&w->stop))
+    if (atomic_load(&t->stop))
         return refuse("503 Service Unavailable", "the server ends", reason);
-    if (is_full(w))
+    if (is_full(t))
         return refuse("503 Service Unavailable", "max number of clients reached", reason);
     return NULL;
 }

@@ -26,10 +26,10 @@ static void op_command(struct call *o)
                 "args must be an array with the command and its arguments");
         return;
     }
-    struct bytes *argv = arena_alloc(&o->ws->arena, (size_t)argc * sizeof *argv);
+    struct bytes *argv = arena_alloc(&o->thread->arena, (size_t)argc * sizeof *argv);
     cJSON_ArrayForEach(item, args)
     {
-        if (!json_argument(&o->ws->arena, item, &argv[n++])) {
+        if (!json_argument(&o->thread->arena, item, &argv[n++])) {
             ws_fail(o, "bad-arguments", false, "args are strings, numbers or {\"b64\":...}");
             return;
         }
@@ -46,7 +46,7 @@ static void op_command(struct call *o)
         return;
     ws_reply(o);
     json_key(&o->w, "result");
-    json_put_reply(&o->w, &o->ws->capture, 0);
+    json_put_reply(&o->w, &o->thread->capture, 0);
 }
 
 /* ---- the connection ---------------------------------------------------------------------------
@@ -55,7 +55,7 @@ static void op_command(struct call *o)
 static void put_limit(struct call *o, const char *name, enum config_id id)
 {
     json_key(&o->w, name);
-    json_put_count(&o->w, (uint64_t)config_int(o->ws->config, id));
+    json_put_count(&o->w, (uint64_t)config_int(o->thread->config, id));
 }
 
 static void put_limits(struct call *o)
@@ -78,7 +78,7 @@ static bool is_right(struct call *o, struct bytes token)
     struct ws_conn *c = o->conn;
     const cJSON *ticket = json_get(o->message, "ticket");
     if (cJSON_IsString(ticket)) {
-        struct grant *g = hub_ticket_redeem(engine_hub(o->ws->engine), json_string(ticket));
+        struct grant *g = hub_ticket_redeem(engine_hub(o->thread->engine), json_string(ticket));
         if (g)
             ws_conn_grant(c, g);
         return g != NULL;
@@ -94,7 +94,7 @@ static bool take_user(struct call *o)
     struct bytes user;
     if (!ws_has(o, "user"))
         return true;
-    if (!json_bytes(&o->ws->arena, json_get(o->message, "user"), &user) || user.n == 0 ||
+    if (!json_bytes(&o->thread->arena, json_get(o->message, "user"), &user) || user.n == 0 ||
         user.n > USER_MAX) {
         ws_fail(o, "bad-arguments", false, "user must be a string of 1 to %d bytes", USER_MAX);
         return false;
@@ -107,7 +107,8 @@ static bool take_user(struct call *o)
 static void op_auth(struct call *o)
 {
     struct bytes token = {0};
-    if (ws_has(o, "token") && !json_bytes(&o->ws->arena, json_get(o->message, "token"), &token)) {
+    if (ws_has(o, "token") &&
+        !json_bytes(&o->thread->arena, json_get(o->message, "token"), &token)) {
         ws_fail(o, "bad-arguments", false, "token must be a string");
         return;
     }
@@ -195,12 +196,12 @@ static void run_op(struct call *o)
 
 void ws_handle(struct ws_conn *c, struct bytes text)
 {
-    struct ws *w = c->ws;
-    struct call o = {.ws = w, .conn = c};
-    struct json_limits limits = {.depth = (unsigned)config_int(w->config, CONFIG_WS_JSON_DEPTH),
+    struct ws_thread *t = c->thread;
+    struct call o = {.thread = t, .conn = c};
+    struct json_limits limits = {.depth = (unsigned)config_int(t->config, CONFIG_WS_JSON_DEPTH),
                                  .values = JSON_VALUES_MAX};
     struct json_error error;
-    cJSON *message = json_read(&w->arena, text, limits, &error);
+    cJSON *message = json_read(&t->arena, text, limits, &error);
     o.message = message;
     if (!message)
         ws_fail(&o, error.too_large ? "too-large" : "bad-json", false, "%s at byte %zu",
@@ -210,5 +211,5 @@ void ws_handle(struct ws_conn *c, struct bytes text)
     else
         run_op(&o);
     cJSON_Delete(message);
-    arena_clear(&w->arena);
+    arena_clear(&t->arena);
 }

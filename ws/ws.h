@@ -2,7 +2,7 @@
  *
  * It has no port of its own. The HTTP door's acceptor looks at each request head without taking it
  * and hands sockets that ask for an upgrade over by ws_adopt; libwebsockets does the handshake and
- * the framing of what comes in. One thread serves all connections.
+ * the framing of what comes in. `ws-threads` threads serve the connections, each its own.
  *
  * Subprotocol `atrium.v1.json`. A client that names no subprotocol is taken as if it had named that
  * one; one that names others only is refused. `atrium.bearer.<base64url of the password>` beside it

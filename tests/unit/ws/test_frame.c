@@ -1,4 +1,4 @@
-#include "ws/service.h"
+#include "ws/frame.h"
 
 #include <stdio.h>
 

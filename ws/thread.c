@@ -1,8 +1,8 @@
-/* The door's thread: libwebsockets' context without a listening port, and its callback.
+/* A thread of the door: libwebsockets' context, and its callback.
  *
  * libwebsockets by itself hands all its sockets to poll(2) in each turn, which takes the longer the more there are. So it
  * runs within a loop of libev's, which is on epoll. */
-#include "ws/service.h"
+#include "ws/thread.h"
 
 #include <ev.h>
 #include <netinet/in.h>
@@ -11,8 +11,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "ws/call.h"
 #include "ws/conn.h"
-#include "ws/ws.h"
+#include "ws/handshake.h"
 
 #define TICK_US      LWS_US_PER_SEC
 #define RX_BYTES     16384
@@ -34,9 +35,10 @@ struct slot {
 /* ---- the handshake ----------------------------------------------------------------------------
  */
 
-static int answer_refusal(struct ws *w, struct lws *wsi, const char *status, const char *reason)
+static int answer_refusal(struct ws_thread *t, struct lws *wsi, const char *status,
+                          const char *reason)
 {
-    struct buf *out = &w->out;
+    struct buf *out = &t->out;
     struct buf body;
     buf_init(&body);
     buf_printf(&body,
@@ -55,26 +57,26 @@ static int answer_refusal(struct ws *w, struct lws *wsi, const char *status, con
     return -1;
 }
 
-static int on_upgrade(struct ws *w, struct lws *wsi)
+static int on_upgrade(struct ws_thread *t, struct lws *wsi)
 {
     const char *reason = "";
-    const char *refusal = ws_check_handshake(w, wsi, &reason);
-    arena_clear(&w->arena);
-    return refusal ? answer_refusal(w, wsi, refusal, reason) : 0;
+    const char *refusal = ws_check_handshake(t, wsi, &reason);
+    arena_clear(&t->arena);
+    return refusal ? answer_refusal(t, wsi, refusal, reason) : 0;
 }
 
 /* ---- messages in ------------------------------------------------------------------------------
  */
 
 /* What was published before the message came is delivered before it is answered, whichever of the two the loop sees first. */
-static int on_receive(struct ws *w, struct ws_conn *c, const void *in, size_t n)
+static int on_receive(struct ws_thread *t, struct ws_conn *c, const void *in, size_t n)
 {
-    mailbox_drain(w->mailbox);
+    mailbox_drain(t->mailbox);
     bool first = lws_is_first_fragment(c->wsi);
     bool last = lws_is_final_fragment(c->wsi) && lws_remaining_packet_payload(c->wsi) == 0;
     c->heard_at_ms = clock_wall_ms();
     atomic_fetch_add_explicit(&c->session->bytes_in, n, memory_order_relaxed);
-    engine_count(w->engine, COUNTER_BYTES_IN, n);
+    engine_count(t->engine, COUNTER_BYTES_IN, n);
     if (c->closing)
         return 0;
     if (first)
@@ -83,7 +85,7 @@ static int on_receive(struct ws *w, struct ws_conn *c, const void *in, size_t n)
         ws_conn_close(c, WS_CLOSE_PROTOCOL, "messages are text");
         return 0;
     }
-    if (c->in.n + n > (size_t)config_int(w->config, CONFIG_WS_MAX_MESSAGE)) {
+    if (c->in.n + n > (size_t)config_int(t->config, CONFIG_WS_MAX_MESSAGE)) {
         ws_conn_close(c, WS_CLOSE_TOO_LARGE, "message too large");
         return 0;
     }
@@ -107,27 +109,27 @@ static bool may_leave(struct ws_conn *c)
 {
     if (engine_synced(c->session))
         return true;
-    engine_log_await(c->ws->engine, &c->ws->log);
+    engine_log_await(c->thread->engine, &c->thread->log);
     if (engine_synced(c->session))
         return true;
     if (!c->unsynced) {
         lws_rx_flow_control(c->wsi, 0);
         c->unsynced = true;
-        c->ws->unsynced++;
+        c->thread->unsynced++;
     }
     return false;
 }
 
 /* Nobody knows whether what was written will outlive a crash, where the log fails: no answer is given. */
-static void go_on_synced(struct ws *w)
+static void go_on_synced(struct ws_thread *t)
 {
-    for (struct ws_conn *c = w->conns; c && w->unsynced; c = c->next) {
+    for (struct ws_conn *c = t->conns; c && t->unsynced; c = c->next) {
         if (!c->unsynced)
             continue;
         c->unsynced = false;
-        w->unsynced--;
+        t->unsynced--;
         lws_rx_flow_control(c->wsi, 1);
-        if (!engine_synced(c->session) && engine_log_failing(w->engine))
+        if (!engine_synced(c->session) && engine_log_failing(t->engine))
             ws_conn_cut(c, WS_CLOSE_LOG_FAILS, "the log of writes fails");
         lws_callback_on_writable(c->wsi);
     }
@@ -148,36 +150,36 @@ static int on_writable(struct ws_conn *c)
 
 static void on_tick(lws_sorted_usec_list_t *sul)
 {
-    struct ws *w = lws_container_of(sul, struct ws, tick);
+    struct ws_thread *t = lws_container_of(sul, struct ws_thread, tick);
     uint64_t now_ms = clock_wall_ms();
-    for (struct ws_conn *c = w->conns; c; c = c->next)
+    for (struct ws_conn *c = t->conns; c; c = c->next)
         ws_conn_sweep(c, now_ms);
-    lws_sul_schedule(w->context, 0, &w->tick, on_tick, TICK_US);
+    lws_sul_schedule(t->context, 0, &t->tick, on_tick, TICK_US);
 }
 
 /* ---- woken by others --------------------------------------------------------------------------
  */
 
-static void take_adopted(struct ws *w)
+static void take_adopted(struct ws_thread *t)
 {
-    pthread_mutex_lock(&w->lock);
-    int *taken = w->adopted;
-    size_t n = w->nadopted;
-    w->adopted = NULL;
-    w->nadopted = w->adopted_cap = 0;
-    pthread_mutex_unlock(&w->lock);
+    pthread_mutex_lock(&t->lock);
+    int *taken = t->adopted;
+    size_t n = t->nadopted;
+    t->adopted = NULL;
+    t->nadopted = t->adopted_cap = 0;
+    pthread_mutex_unlock(&t->lock);
     for (size_t i = 0; i < n; i++) {
         int on = 1; /* libwebsockets leaves Nagle's delay on for sockets that it adopts */
         setsockopt(taken[i], IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        lws_adopt_socket_vhost(w->vhost, taken[i]); /* closes what it does not take */
+        lws_adopt_socket_vhost(t->vhost, taken[i]); /* closes what it does not take */
     }
     mem_free(taken);
 }
 
 static void wake(void *ctx)
 {
-    struct ws *w = ctx;
-    lws_cancel_service(w->context);
+    struct ws_thread *t = ctx;
+    lws_cancel_service(t->context);
 }
 
 /* ---- libwebsockets' callback ------------------------------------------------------------------
@@ -186,29 +188,29 @@ static void wake(void *ctx)
 static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                     size_t n)
 {
-    struct ws *w = lws_context_user(lws_get_context(wsi));
+    struct ws_thread *t = lws_context_user(lws_get_context(wsi));
     struct slot *slot = user;
     switch (reason) {
     case LWS_CALLBACK_EVENT_WAIT_CANCELLED:
-        take_adopted(w);
-        mailbox_drain(w->mailbox);
-        go_on_synced(w);
+        take_adopted(t);
+        mailbox_drain(t->mailbox);
+        go_on_synced(t);
         return 0;
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
-        return on_upgrade(w, wsi);
+        return on_upgrade(t, wsi);
     case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION: /* the slot is there from here on */
-        slot->with_token = ws_bears_token(w, wsi);
-        slot->grant = ws_redeem_ticket(w, wsi);
-        arena_clear(&w->arena);
+        slot->with_token = ws_bears_token(t, wsi);
+        slot->grant = ws_redeem_ticket(t, wsi);
+        arena_clear(&t->arena);
         return 0;
     case LWS_CALLBACK_HTTP:
-        return answer_refusal(w, wsi, "426 Upgrade Required", "only WebSocket is served here");
+        return answer_refusal(t, wsi, "426 Upgrade Required", "only WebSocket is served here");
     case LWS_CALLBACK_ESTABLISHED:
-        slot->conn = ws_conn_new(w, wsi, slot->with_token, slot->grant);
+        slot->conn = ws_conn_new(t, wsi, slot->with_token, slot->grant);
         slot->grant = NULL;
         return 0;
     case LWS_CALLBACK_RECEIVE:
-        return on_receive(w, slot->conn, in, n);
+        return on_receive(t, slot->conn, in, n);
     case LWS_CALLBACK_RECEIVE_PONG:
         slot->conn->heard_at_ms = clock_wall_ms();
         return 0;
@@ -258,37 +260,37 @@ static void ignore_close(struct session *s)
 
 static const struct session_ops visitor_ops = {.close = ignore_close};
 
-static struct lws_context *new_context(struct ws *w)
+static struct lws_context *new_context(struct ws_thread *t)
 {
-    void *loops[] = {w->loop};
+    void *loops[] = {t->loop};
     struct lws_context_creation_info info = {
         .port = CONTEXT_PORT_NO_LISTEN,
         .protocols = protocols,
         .gid = (gid_t)-1,
         .uid = (uid_t)-1,
-        .user = w,
+        .user = t,
         .timeout_secs = HANDSHAKE_S,
         .max_http_header_data = HEADER_BYTES,
-        .options = LWS_SERVER_OPTION_VALIDATE_UTF8 | (w->loop ? LWS_SERVER_OPTION_LIBEV : 0),
-        .foreign_loops = w->loop ? loops : NULL,
+        .options = LWS_SERVER_OPTION_VALIDATE_UTF8 | (t->loop ? LWS_SERVER_OPTION_LIBEV : 0),
+        .foreign_loops = t->loop ? loops : NULL,
     };
     return lws_create_context(&info);
 }
 
-static bool open_context(struct ws *w)
+static bool open_context(struct ws_thread *t)
 {
     lws_set_log_level(LLL_ERR | LLL_WARN, on_log);
-    w->loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV | EVFLAG_NOSIGMASK);
-    w->context = w->loop ? new_context(w) : NULL;
-    if (!w->context) {
+    t->loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV | EVFLAG_NOSIGMASK);
+    t->context = t->loop ? new_context(t) : NULL;
+    if (!t->context) {
         log_notice("WebSocket: without libev, which is slow with thousands of connections");
-        if (w->loop)
-            ev_loop_destroy(w->loop);
-        w->loop = NULL;
-        w->context = new_context(w);
+        if (t->loop)
+            ev_loop_destroy(t->loop);
+        t->loop = NULL;
+        t->context = new_context(t);
     }
-    w->vhost = w->context ? lws_get_vhost_by_name(w->context, "default") : NULL;
-    return w->vhost != NULL;
+    t->vhost = t->context ? lws_get_vhost_by_name(t->context, "default") : NULL;
+    return t->vhost != NULL;
 }
 
 /* ---- the end ----------------------------------------------------------------------------------
@@ -297,134 +299,128 @@ static bool open_context(struct ws *w)
 /* Connections go one after the other, so that they do not come back all at once. */
 static void on_drain(lws_sorted_usec_list_t *sul)
 {
-    struct ws *w = lws_container_of(sul, struct ws, tick);
+    struct ws_thread *t = lws_container_of(sul, struct ws_thread, tick);
     uint64_t now_ms = clock_wall_ms();
-    uint64_t passed_ms = now_ms > w->drain_from_ms ? now_ms - w->drain_from_ms : 0;
-    size_t due = w->drain_ms ? (size_t)(passed_ms * w->drain_count / w->drain_ms) + 1 : SIZE_MAX;
-    for (struct ws_conn *c = w->conns; c; c = c->next) {
-        if (c->closing || w->drained >= due)
+    uint64_t passed_ms = now_ms > t->drain_from_ms ? now_ms - t->drain_from_ms : 0;
+    size_t due = t->drain_ms ? (size_t)(passed_ms * t->drain_count / t->drain_ms) + 1 : SIZE_MAX;
+    for (struct ws_conn *c = t->conns; c; c = c->next) {
+        if (c->closing || t->drained >= due)
             continue;
-        ws_conn_close(c, WS_CLOSE_KILLED, w->drain_reason);
-        w->drained++;
+        ws_conn_close(c, WS_CLOSE_KILLED, t->drain_reason);
+        t->drained++;
     }
-    lws_sul_schedule(w->context, 0, &w->tick, on_drain, DRAIN_TICK_US);
+    lws_sul_schedule(t->context, 0, &t->tick, on_drain, DRAIN_TICK_US);
 }
 
-static void begin_drain(struct ws *w)
+static void begin_drain(struct ws_thread *t)
 {
-    for (struct ws_conn *c = w->conns; c; c = c->next)
-        w->drain_count++;
-    w->drain_from_ms = clock_wall_ms();
-    w->drain_ms = (uint64_t)config_int(w->config, CONFIG_WS_DRAIN_SECONDS) * 1000;
-    if (w->drain_ms > w->drain_count * DRAIN_APART_MS)
-        w->drain_ms = w->drain_count * DRAIN_APART_MS;
-    snprintf(w->drain_reason, sizeof w->drain_reason, "the server ends; retry_after_ms=%d",
+    for (struct ws_conn *c = t->conns; c; c = c->next)
+        t->drain_count++;
+    t->drain_from_ms = clock_wall_ms();
+    t->drain_ms = (uint64_t)config_int(t->config, CONFIG_WS_DRAIN_SECONDS) * 1000;
+    if (t->drain_ms > t->drain_count * DRAIN_APART_MS)
+        t->drain_ms = t->drain_count * DRAIN_APART_MS;
+    snprintf(t->drain_reason, sizeof t->drain_reason, "the server ends; retry_after_ms=%d",
              RETRY_AFTER_MS);
-    lws_sul_schedule(w->context, 0, &w->tick, on_drain, 1);
+    lws_sul_schedule(t->context, 0, &t->tick, on_drain, 1);
 }
 
 /* One turn; false: the context is at its end. */
-static bool serve(struct ws *w)
+static bool serve(struct ws_thread *t)
 {
-    if (!w->loop)
-        return lws_service(w->context, 0) >= 0;
-    ev_run(w->loop, EVRUN_ONCE);
+    if (!t->loop)
+        return lws_service(t->context, 0) >= 0;
+    ev_run(t->loop, EVRUN_ONCE);
     return true;
 }
 
-static void drain(struct ws *w)
+static void drain(struct ws_thread *t)
 {
-    begin_drain(w);
-    uint64_t until_ms = w->drain_from_ms + w->drain_ms + DRAIN_PATIENCE_MS;
-    while (w->conns && clock_wall_ms() < until_ms && serve(w))
+    begin_drain(t);
+    uint64_t until_ms = t->drain_from_ms + t->drain_ms + DRAIN_PATIENCE_MS;
+    while (t->conns && clock_wall_ms() < until_ms && serve(t))
         continue;
-    lws_sul_schedule(w->context, 0, &w->tick, on_drain, LWS_SET_TIMER_USEC_CANCEL);
+    lws_sul_schedule(t->context, 0, &t->tick, on_drain, LWS_SET_TIMER_USEC_CANCEL);
 }
 
 static void *service_main(void *arg)
 {
-    struct ws *w = arg;
+    struct ws_thread *t = arg;
     mem_thread_register();
-    lws_sul_schedule(w->context, 0, &w->tick, on_tick, TICK_US);
-    while (!atomic_load_explicit(&w->stop, memory_order_acquire) && serve(w))
+    lws_sul_schedule(t->context, 0, &t->tick, on_tick, TICK_US);
+    while (!atomic_load_explicit(&t->stop, memory_order_acquire) && serve(t))
         continue;
-    drain(w);
+    drain(t);
     return NULL;
 }
 
-static void release(struct ws *w)
+bool ws_thread_start(struct ws_thread *t, struct engine *e, struct buf *error)
 {
-    if (w->visitor)
-        session_free(w->visitor);
-    for (size_t i = 0; i < w->nadopted; i++)
-        close(w->adopted[i]);
-    mem_free(w->adopted);
-    if (w->loop)
-        ev_loop_destroy(w->loop);
-    if (w->mailbox)
-        mailbox_free(w->mailbox);
-    capture_release(&w->capture);
-    arena_release(&w->arena);
-    buf_release(&w->out);
-    buf_release(&w->reply);
-    pthread_mutex_destroy(&w->lock);
-    mem_free(w);
-}
-
-struct ws *ws_open(struct engine *e, struct buf *error)
-{
-    struct ws *w = mem_calloc(sizeof *w);
-    w->engine = e;
-    w->config = engine_config(e);
-    pthread_mutex_init(&w->lock, NULL);
-    arena_init(&w->arena);
-    capture_init(&w->capture);
-    if (!open_context(w)) {
+    t->engine = e;
+    t->config = engine_config(e);
+    pthread_mutex_init(&t->lock, NULL);
+    arena_init(&t->arena);
+    capture_init(&t->capture);
+    if (!open_context(t)) {
         buf_add_str(error, "WebSocket: libwebsockets gives no context");
-        release(w);
-        return NULL;
+        return false;
     }
-    w->mailbox = mailbox_new(engine_hub(e), wake, w);
-    w->log = (struct log_listener){.wake = wake, .ctx = w};
-    engine_log_listen(e, &w->log);
-    w->visitor = session_new(e, DOOR_WEBSOCKET, &visitor_ops, w, NULL, "websocket", "websocket");
-    if (pthread_create(&w->thread, NULL, service_main, w) != 0) {
+    t->mailbox = mailbox_new(engine_hub(e), wake, t);
+    t->log = (struct log_listener){.wake = wake, .ctx = t};
+    engine_log_listen(e, &t->log);
+    t->visitor = session_new(e, DOOR_WEBSOCKET, &visitor_ops, t, NULL, "websocket", "websocket");
+    t->started = pthread_create(&t->thread, NULL, service_main, t) == 0;
+    if (!t->started)
         buf_add_str(error, "WebSocket: no thread");
-        engine_log_unlisten(e, &w->log);
-        lws_context_destroy(w->context);
-        release(w);
-        return NULL;
-    }
-    return w;
+    return t->started;
 }
 
-bool ws_adopt(struct ws *w, int fd)
+bool ws_thread_adopt(struct ws_thread *t, int fd)
 {
-    if (atomic_load_explicit(&w->stop, memory_order_acquire))
+    if (atomic_load_explicit(&t->stop, memory_order_acquire))
         return false;
-    pthread_mutex_lock(&w->lock);
-    if (w->nadopted == w->adopted_cap) {
-        w->adopted_cap = w->adopted_cap ? w->adopted_cap * 2 : 16;
-        w->adopted = mem_realloc(w->adopted, w->adopted_cap * sizeof *w->adopted);
+    pthread_mutex_lock(&t->lock);
+    if (t->nadopted == t->adopted_cap) {
+        t->adopted_cap = t->adopted_cap ? t->adopted_cap * 2 : 16;
+        t->adopted = mem_realloc(t->adopted, t->adopted_cap * sizeof *t->adopted);
     }
-    w->adopted[w->nadopted++] = fd;
-    pthread_mutex_unlock(&w->lock);
-    wake(w);
+    t->adopted[t->nadopted++] = fd;
+    pthread_mutex_unlock(&t->lock);
+    wake(t);
     return true;
 }
 
-void ws_drain(struct ws *w)
+void ws_thread_stop(struct ws_thread *t)
 {
-    if (atomic_exchange(&w->stop, true))
-        return;
-    wake(w);
-    pthread_join(w->thread, NULL);
+    atomic_store(&t->stop, true);
+    if (t->started)
+        wake(t);
 }
 
-void ws_close(struct ws *w)
+void ws_thread_join(struct ws_thread *t)
 {
-    ws_drain(w);
-    engine_log_unlisten(w->engine, &w->log);
-    lws_context_destroy(w->context);
-    release(w);
+    if (t->started)
+        pthread_join(t->thread, NULL);
+}
+
+void ws_thread_release(struct ws_thread *t)
+{
+    if (t->visitor) {
+        engine_log_unlisten(t->engine, &t->log);
+        session_free(t->visitor);
+    }
+    if (t->context)
+        lws_context_destroy(t->context);
+    for (size_t i = 0; i < t->nadopted; i++)
+        close(t->adopted[i]);
+    mem_free(t->adopted);
+    if (t->loop)
+        ev_loop_destroy(t->loop);
+    if (t->mailbox)
+        mailbox_free(t->mailbox);
+    capture_release(&t->capture);
+    arena_release(&t->arena);
+    buf_release(&t->out);
+    buf_release(&t->reply);
+    pthread_mutex_destroy(&t->lock);
 }
