@@ -46,7 +46,7 @@ void ws_reply(struct call *o)
 void ws_reply_end(struct call *o)
 {
     json_close_object(&o->w);
-    ws_frame_text(&o->thread->reply);
+    ws_frame(&o->thread->reply, WS_TEXT);
     ws_conn_send_copy(o->conn, buf_bytes(&o->thread->reply));
     o->ended = true;
 }

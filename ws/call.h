@@ -9,13 +9,14 @@
 #include "ws/conn.h"
 #include "ws/thread.h"
 
-/* One whole text message of a client. */
-void ws_handle(struct ws_conn *c, struct bytes text);
+/* One whole message of a client, text or binary (frame.h has the layout). */
+void ws_handle(struct ws_conn *c, struct bytes message, bool binary);
 
 struct call {
     struct ws_thread *thread;
     struct ws_conn *conn;
     const cJSON *message;
+    struct bytes data;    /* what a binary message carries beside it; p NULL: it was text */
     struct json_writer w; /* of the reply, in thread->reply */
     bool ended;           /* the reply is whole: it was an error */
 };

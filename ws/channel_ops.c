@@ -151,6 +151,20 @@ static bool take_on_slow(struct call *o, unsigned *flags)
     return false;
 }
 
+static bool take_binary(struct call *o, unsigned *flags)
+{
+    bool binary = false;
+    if (!ws_take_bool(o, "binary", &binary))
+        return false;
+    *flags |= binary ? SUBSCRIBE_BINARY : 0;
+    return true;
+}
+
+static void note_binary(struct call *o, unsigned flags)
+{
+    o->conn->binary |= (flags & SUBSCRIBE_BINARY) != 0;
+}
+
 static bool has_room(struct call *o)
 {
     int64_t most = config_int(o->thread->config, CONFIG_WS_MAX_CHANNELS);
@@ -165,7 +179,8 @@ static bool take_subscription(struct call *o, struct bytes channel, struct subsc
 {
     int64_t history = 0;
     if (!take_recover(o, ask) || !ws_take_int(o, "history", 0, HISTORY_MAX, &history) ||
-        !ws_take_bool(o, "presence", presence) || !take_on_slow(o, &ask->flags))
+        !ws_take_bool(o, "presence", presence) || !take_on_slow(o, &ask->flags) ||
+        !take_binary(o, &ask->flags))
         return false;
     const struct namespace *ns = hub_namespace(hub_of(o), channel);
     if ((*presence && !ns->presence) || (history && !ns->history_size)) {
@@ -208,8 +223,10 @@ void ws_op_subscribe(struct call *o)
     }
     if (fresh && !has_room(o))
         return;
-    if (fresh)
+    if (fresh) {
+        note_binary(o, ask.flags);
         hub_subscribe_with(hub_of(o), o->conn->session, channel, &ask, &page);
+    }
     ws_reply(o);
     json_key(&o->w, "channel");
     json_put_bytes(&o->w, channel);
@@ -223,7 +240,8 @@ void ws_op_psubscribe(struct call *o)
 {
     struct bytes pattern;
     unsigned flags = 0;
-    if (!ws_take_name(o, "pattern", &pattern) || !take_on_slow(o, &flags))
+    if (!ws_take_name(o, "pattern", &pattern) || !take_on_slow(o, &flags) ||
+        !take_binary(o, &flags))
         return;
     if (ws_has(o, "recover") || ws_has(o, "history") || ws_has(o, "presence")) {
         ws_fail(o, "bad-arguments", false, "patterns are live only");
@@ -231,6 +249,7 @@ void ws_op_psubscribe(struct call *o)
     }
     if (!hub_is_subscribed(o->conn->session, SUB_PATTERN, pattern) && !has_room(o))
         return;
+    note_binary(o, flags);
     hub_subscribe_flags(hub_of(o), o->conn->session, SUB_PATTERN, pattern, flags);
     ws_reply(o);
     json_key(&o->w, "pattern");
@@ -294,18 +313,29 @@ static void put_publication(struct call *o)
     }
 }
 
+/* The data: the field, or what stands behind the JSON of a binary message. */
+static bool take_data(struct call *o, struct bytes *data)
+{
+    if (o->data.p && !ws_has(o, "data")) {
+        *data = o->data;
+        return true;
+    }
+    if (!o->data.n && json_bytes(&o->thread->arena, json_get(o->message, "data"), data))
+        return true;
+    ws_fail(o, "bad-arguments", false,
+            o->data.n ? "data stands in the JSON and behind it"
+                      : "data must be a string or {\"b64\":...}");
+    return false;
+}
+
 void ws_op_publish(struct call *o)
 {
     struct bytes argv[3 + PUBLISH_OPTIONS] = {BYTES("ATR.PUBLISH")}, key;
     bool echo = true;
     int argc = 3;
     if (!ws_take_name(o, "channel", &argv[1]) || !ws_take_bool(o, "echo", &echo) ||
-        !take_key(o, &key))
+        !take_key(o, &key) || !take_data(o, &argv[2]))
         return;
-    if (!json_bytes(&o->thread->arena, json_get(o->message, "data"), &argv[2])) {
-        ws_fail(o, "bad-arguments", false, "data must be a string or {\"b64\":...}");
-        return;
-    }
     if (!check_publish(o, argv[1]))
         return;
     if (o->conn->user.n) {

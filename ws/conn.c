@@ -14,6 +14,11 @@
 /* With a payload: libwebsockets tells of no pong that is empty. */
 static const char ping_frame[] = "\x89\x04ping";
 
+static struct bytes subscription_of(const struct message *m)
+{
+    return m->via == SUB_PATTERN ? m->pattern : m->channel;
+}
+
 static int64_t setting(const struct ws_conn *c, enum config_id id)
 {
     return config_int(c->thread->config, id);
@@ -22,6 +27,12 @@ static int64_t setting(const struct ws_conn *c, enum config_id id)
 /* ---- the session ------------------------------------------------------------------------------
  */
 
+static bool wants_binary(const struct ws_conn *c, const struct message *m)
+{
+    return c->binary && m->kind == MESSAGE_PUBLISHED &&
+           hub_subscription_flags(c->session, m->via, subscription_of(m)) & SUBSCRIBE_BINARY;
+}
+
 static void deliver(struct session *s, struct message *m)
 {
     struct ws_conn *c = s->context;
@@ -29,7 +40,10 @@ static void deliver(struct session *s, struct message *m)
         return;
     if (m->via == SUB_PATTERN && !ws_may_subscribe(c, m->channel))
         return;
-    ws_conn_send_message(c, m, message_encoding(m, MESSAGE_WS_JSON, ws_encode_message));
+    ws_conn_send_message(c, m,
+                         wants_binary(c, m)
+                             ? message_encoding(m, MESSAGE_WS_BINARY, ws_encode_binary)
+                             : message_encoding(m, MESSAGE_WS_JSON, ws_encode_message));
 }
 
 static void close_session(struct session *s)
@@ -169,11 +183,6 @@ static void grow_queue(struct ws_conn *c)
 }
 
 /* ---- the slow ---------------------------------------------------------------------------------- */
-
-static struct bytes subscription_of(const struct message *m)
-{
-    return m->via == SUB_PATTERN ? m->pattern : m->channel;
-}
 
 static bool may_drop(const struct ws_conn *c, const struct ws_piece *p)
 {

@@ -65,6 +65,7 @@ struct ws_conn {
     struct ws_gap *gaps; /* older than all that is queued */
 
     struct grant *grant; /* NULL: it came without a ticket */
+    bool binary;         /* a subscription asked for binary messages */
     struct buf user;     /* what it calls itself; empty: the default user */
 
     enum ws_close_code closing; /* 0: open */

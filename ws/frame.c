@@ -1,15 +1,18 @@
-/* Ready frames: the head of a server's text message (RFC 6455, 5.2), and messages as pushes. */
-#include "http/json.h"
-#include "ws/conn.h"
+/* Ready frames: heads, and messages as pushes. */
 #include "ws/frame.h"
 
-#define TEXT_FINAL 0x81
-#define LEN_16     126
-#define LEN_64     127
+#include <endian.h>
 
-static size_t write_head(unsigned char *to, size_t n)
+#include "http/json.h"
+#include "ws/conn.h"
+
+#define FINAL  0x80
+#define LEN_16 126
+#define LEN_64 127
+
+static size_t write_head(unsigned char *to, enum ws_opcode opcode, size_t n)
 {
-    to[0] = TEXT_FINAL;
+    to[0] = (unsigned char)(FINAL | opcode);
     if (n < LEN_16) {
         to[1] = (unsigned char)n;
         return 2;
@@ -21,10 +24,10 @@ static size_t write_head(unsigned char *to, size_t n)
     return 2 + bytes;
 }
 
-void ws_frame_text(struct buf *b)
+void ws_frame(struct buf *b, enum ws_opcode opcode)
 {
     unsigned char head[WS_HEAD_MAX];
-    size_t n = b->n - WS_HEAD_MAX, head_n = write_head(head, n);
+    size_t n = b->n - WS_HEAD_MAX, head_n = write_head(head, opcode, n);
     memcpy(b->p, head, head_n);
     memmove(b->p + head_n, b->p + WS_HEAD_MAX, n);
     b->n = head_n + n;
@@ -35,10 +38,8 @@ static const char *push_name(const struct message *m)
     return m->kind == MESSAGE_JOIN ? "join" : m->kind == MESSAGE_LEAVE ? "leave" : "message";
 }
 
-static void put_body(struct json_writer *w, const struct message *m)
+static void put_place(struct json_writer *w, const struct message *m)
 {
-    json_key(w, "data");
-    json_put_bytes(w, m->data);
     if (m->epoch) {
         json_key(w, "offset");
         json_put_count(w, m->offset);
@@ -61,11 +62,9 @@ static void put_coming(struct json_writer *w, const struct message *m)
     json_put_count(w, m->users);
 }
 
-void ws_encode_message(const struct message *m, struct buf *out)
+static void put_push(struct buf *out, const struct message *m, bool with_data)
 {
     struct json_writer w;
-    buf_reserve(out, WS_HEAD_MAX + m->channel.n + m->data.n + m->from.n + 96);
-    out->n = WS_HEAD_MAX;
     json_writer_init(&w, out);
     json_open_object(&w);
     json_key(&w, "op");
@@ -76,14 +75,55 @@ void ws_encode_message(const struct message *m, struct buf *out)
         json_key(&w, "pattern");
         json_put_bytes(&w, m->pattern);
     }
+    if (with_data) {
+        json_key(&w, "data");
+        json_put_bytes(&w, m->data);
+    }
     if (m->kind == MESSAGE_PUBLISHED)
-        put_body(&w, m);
+        put_place(&w, m);
     else
         put_coming(&w, m);
     json_key(&w, "time_ms");
     json_put_count(&w, m->published_at_ms);
     json_close_object(&w);
-    ws_frame_text(out);
+}
+
+static void begin_push(struct buf *out, const struct message *m, size_t head)
+{
+    buf_reserve(out, head + m->channel.n + m->data.n + m->from.n + 96);
+    out->n = head;
+}
+
+void ws_encode_message(const struct message *m, struct buf *out)
+{
+    begin_push(out, m, WS_HEAD_MAX);
+    put_push(out, m, m->kind == MESSAGE_PUBLISHED);
+    ws_frame(out, WS_TEXT);
+}
+
+void ws_encode_binary(const struct message *m, struct buf *out)
+{
+    const size_t head = WS_HEAD_MAX + WS_BINARY_HEAD;
+    begin_push(out, m, head);
+    put_push(out, m, false);
+    uint32_t n = htobe32((uint32_t)(out->n - head));
+    memcpy(out->p + WS_HEAD_MAX, &n, sizeof n);
+    buf_add_bytes(out, m->data);
+    ws_frame(out, WS_BINARY);
+}
+
+bool ws_part_binary(struct bytes message, struct bytes *text, struct bytes *data)
+{
+    uint32_t n;
+    if (message.n < WS_BINARY_HEAD)
+        return false;
+    memcpy(&n, message.p, sizeof n);
+    n = be32toh(n);
+    if (n > message.n - WS_BINARY_HEAD)
+        return false;
+    *text = bytes_of(message.p + WS_BINARY_HEAD, n);
+    *data = bytes_of(text->p + n, message.n - WS_BINARY_HEAD - n);
+    return true;
 }
 
 void ws_add_gap(const struct ws_gap *g, struct buf *out)
@@ -109,7 +149,7 @@ void ws_add_gap(const struct ws_gap *g, struct buf *out)
         json_put_count(&w, g->resume.offset);
     }
     json_close_object(&w);
-    ws_frame_text(&frame);
+    ws_frame(&frame, WS_TEXT);
     buf_add_bytes(out, buf_bytes(&frame));
     buf_release(&frame);
 }

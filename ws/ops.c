@@ -1,6 +1,7 @@
 /* The ops: one message in, one reply out. A row of `ops` each; a new op is a new function and a new
  * row. */
 #include "ws/call.h"
+#include "ws/frame.h"
 
 #define JSON_VALUES_MAX 10000
 #define USER_MAX        255
@@ -148,17 +149,18 @@ static void op_ping(struct call *o)
 static const struct op {
     const char *name;
     op_fn *run;
-    bool open; /* before authentication too */
+    bool open;  /* before authentication too */
+    bool bears; /* takes the data of a binary message */
 } ops[] = {
-    {"auth", op_auth, true},
-    {"command", op_command, false},
-    {"history", ws_op_history, false},
-    {"ping", op_ping, true},
-    {"presence", ws_op_presence, false},
-    {"psubscribe", ws_op_psubscribe, false},
-    {"publish", ws_op_publish, false},
-    {"subscribe", ws_op_subscribe, false},
-    {"unsubscribe", ws_op_unsubscribe, false},
+    {"auth", op_auth, true, false},
+    {"command", op_command, false, false},
+    {"history", ws_op_history, false, false},
+    {"ping", op_ping, true, false},
+    {"presence", ws_op_presence, false, false},
+    {"psubscribe", ws_op_psubscribe, false, false},
+    {"publish", ws_op_publish, false, true},
+    {"subscribe", ws_op_subscribe, false, false},
+    {"unsubscribe", ws_op_unsubscribe, false, false},
 };
 
 static const struct op *find_op(struct bytes name)
@@ -189,27 +191,41 @@ static void run_op(struct call *o)
         ws_fail(o, "unauthenticated", false, "authenticate first");
         return;
     }
+    if (o->data.n && !op->bears) {
+        ws_fail(o, "bad-arguments", false, "%s takes no data behind its JSON", op->name);
+        return;
+    }
     op->run(o);
     if (!o->ended)
         ws_reply_end(o);
 }
 
-void ws_handle(struct ws_conn *c, struct bytes text)
+static void handle_text(struct call *o, struct bytes text)
 {
-    struct ws_thread *t = c->thread;
-    struct call o = {.thread = t, .conn = c};
+    struct ws_thread *t = o->thread;
     struct json_limits limits = {.depth = (unsigned)config_int(t->config, CONFIG_WS_JSON_DEPTH),
                                  .values = JSON_VALUES_MAX};
     struct json_error error;
     cJSON *message = json_read(&t->arena, text, limits, &error);
-    o.message = message;
+    o->message = message;
     if (!message)
-        ws_fail(&o, error.too_large ? "too-large" : "bad-json", false, "%s at byte %zu",
+        ws_fail(o, error.too_large ? "too-large" : "bad-json", false, "%s at byte %zu",
                 error.reason, error.offset);
-    else if (!ws_conn_take_op(c))
-        ws_fail(&o, "too-many-requests", true, "more ops than allowed in a second");
+    else if (!ws_conn_take_op(o->conn))
+        ws_fail(o, "too-many-requests", true, "more ops than allowed in a second");
     else
-        run_op(&o);
+        run_op(o);
     cJSON_Delete(message);
     arena_clear(&t->arena);
+}
+
+void ws_handle(struct ws_conn *c, struct bytes message, bool binary)
+{
+    struct call o = {.thread = c->thread, .conn = c};
+    struct bytes text = message;
+    if (binary && !ws_part_binary(message, &text, &o.data))
+        ws_fail(&o, "bad-binary", false,
+                "a binary message is the length of its JSON in four bytes, the JSON, the data");
+    else
+        handle_text(&o, text);
 }

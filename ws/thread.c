@@ -73,6 +73,7 @@ static int on_receive(struct ws_thread *t, struct ws_conn *c, const void *in, si
 {
     mailbox_drain(t->mailbox);
     bool first = lws_is_first_fragment(c->wsi);
+    bool binary = lws_frame_is_binary(c->wsi);
     bool last = lws_is_final_fragment(c->wsi) && lws_remaining_packet_payload(c->wsi) == 0;
     c->heard_at_ms = clock_wall_ms();
     atomic_fetch_add_explicit(&c->session->bytes_in, n, memory_order_relaxed);
@@ -81,21 +82,17 @@ static int on_receive(struct ws_thread *t, struct ws_conn *c, const void *in, si
         return 0;
     if (first)
         buf_clear(&c->in);
-    if (lws_frame_is_binary(c->wsi)) {
-        ws_conn_close(c, WS_CLOSE_PROTOCOL, "messages are text");
-        return 0;
-    }
     if (c->in.n + n > (size_t)config_int(t->config, CONFIG_WS_MAX_MESSAGE)) {
         ws_conn_close(c, WS_CLOSE_TOO_LARGE, "message too large");
         return 0;
     }
     if (first && last) {
-        ws_handle(c, bytes_of(in, n));
+        ws_handle(c, bytes_of(in, n), binary);
         return 0;
     }
     buf_add(&c->in, in, n);
     if (last) {
-        ws_handle(c, buf_bytes(&c->in));
+        ws_handle(c, buf_bytes(&c->in), binary);
         buf_release(&c->in);
     }
     return 0;

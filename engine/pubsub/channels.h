@@ -62,7 +62,8 @@ void history_page_release(struct history_page *page);
 
 enum subscribe_flag {
     SUBSCRIBE_PRESENCE = 1, /* joins and leaves are delivered */
-    SUBSCRIBE_DROPS = 2,    /* the door's own: what it does when the client is slow */
+    SUBSCRIBE_DROPS = 2,    /* the door's own: what it does when the client is slow, */
+    SUBSCRIBE_BINARY = 4,   /* and that data goes out as it is */
 };
 
 struct subscribe_ask {

@@ -10,7 +10,8 @@
 
 /** @typedef {{code: string, message: string, retryable: boolean}} Failure what promises are rejected with */
 /** @typedef {string | {b64: string}} Bytes text, or bytes that are none */
-/** @typedef {{channel: Bytes, pattern?: Bytes, data: Bytes, offset?: number, from?: Bytes, time_ms: number}} Message */
+/** @typedef {Bytes | Uint8Array | ArrayBuffer} Data */
+/** @typedef {{channel: Bytes, pattern?: Bytes, data: Bytes | Uint8Array, offset?: number, from?: Bytes, time_ms: number}} Message */
 /** @typedef {{channel?: Bytes, pattern?: Bytes, dropped?: number, recovered?: false}} Gap */
 /** @typedef {{channel: Bytes, client: number, user: Bytes, clients: number, users: number}} Coming */
 /**
@@ -23,6 +24,7 @@
  * @property {number} [history] so many of the last messages at first
  * @property {boolean} [presence]
  * @property {"disconnect" | "drop"} [on_slow]
+ * @property {boolean} [binary] data is a Uint8Array, and travels as it is
  */
 /**
  * @typedef {object} Options
@@ -36,6 +38,27 @@
 
 const FIRST_MS = 500, LONGEST_MS = 20000;
 const failure = (code, message, retryable) => Object.assign(new Error(message), { code, retryable });
+const isBytes = data => data instanceof ArrayBuffer || ArrayBuffer.isView(data);
+
+// A binary message: the length of the JSON in four bytes, the JSON, the data.
+function join(text, data) {
+  const json = new TextEncoder().encode(text);
+  const raw = data instanceof ArrayBuffer ? new Uint8Array(data) : new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  const whole = new Uint8Array(4 + json.length + raw.length);
+  new DataView(whole.buffer).setUint32(0, json.length);
+  whole.set(json, 4);
+  whole.set(raw, 4 + json.length);
+  return whole;
+}
+
+function part(whole) {
+  const n = 4 + new DataView(whole).getUint32(0);
+  const message = JSON.parse(new TextDecoder().decode(new Uint8Array(whole, 4, n - 4)));
+  return { ...message, data: new Uint8Array(whole, n) };
+}
+
+const bytesOf = data => typeof data === "string" ? new TextEncoder().encode(data)
+  : Uint8Array.from(atob(data.b64), c => c.charCodeAt(0));
 const nameOf = name => typeof name === "string" ? name : JSON.stringify(name);
 
 /** @param {Options} [options] */
@@ -47,11 +70,12 @@ export function connect(options = {}) {
 
   const tell = (state, event) => options.state?.(state, event);
 
-  function send(op, fields) {
+  function send(op, { data, ...fields }) {
     return new Promise((resolve, reject) => {
       const id = nextId++;
       waiting.set(id, { resolve, reject });
-      socket.send(JSON.stringify({ id, op, ...fields }));
+      const text = JSON.stringify({ id, op, ...fields, ...(!isBytes(data) && { data }) });
+      socket.send(isBytes(data) ? join(text, data) : text);
     });
   }
 
@@ -75,7 +99,8 @@ export function connect(options = {}) {
   // Subscribes, and hands on what the reply brings.
   async function enter(entry) {
     const { listener, channel, at } = entry;
-    const fields = { channel, presence: !!listener.presence, on_slow: listener.on_slow ?? "disconnect" };
+    const fields = { channel, presence: !!listener.presence, binary: !!listener.binary,
+      on_slow: listener.on_slow ?? "disconnect" };
     if (at) fields.recover = at;
     else if (listener.history) fields.history = listener.history;
     const reply = await send("subscribe", fields);
@@ -84,7 +109,9 @@ export function connect(options = {}) {
     const whole = !at || reply.recovered;
     entry.been = true;
     entry.at = reply.epoch ? { epoch: reply.epoch, offset: reply.offset } : null;
-    for (const m of whole && reply.messages || []) listener.message?.({ channel, ...m });
+    for (const m of whole && reply.messages || []) {
+      listener.message?.({ channel, ...m, data: listener.binary ? bytesOf(m.data) : m.data });
+    }
     listener.live?.(reply);
     return reply;
   }
@@ -134,7 +161,8 @@ export function connect(options = {}) {
       tell("connecting");
       address().then(url => {
         const mine = socket = new Socket(url, "atrium.v1.json");
-        mine.onmessage = event => { if (socket === mine) receive(JSON.parse(event.data)); };
+        mine.binaryType = "arraybuffer";
+        mine.onmessage = ({ data }) => { if (socket === mine) receive(isBytes(data) ? part(data) : JSON.parse(data)); };
         mine.onclose = event => {
           if (socket === mine) lost(event);
           reject(failure("disconnected", "no connection", true));
@@ -187,7 +215,7 @@ export function connect(options = {}) {
       channels.delete(nameOf(channel));
       return ask("unsubscribe", { channel });
     },
-    /** @param {Bytes} channel @param {Bytes} data @param {{echo?: boolean, idempotency_key?: string}} [more] */
+    /** @param {Bytes} channel @param {Data} data @param {{echo?: boolean, idempotency_key?: string}} [more] */
     publish: (channel, data, more) => ask("publish", { channel, data, ...more }),
     /** For good. */
     close() {

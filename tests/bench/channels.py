@@ -63,7 +63,7 @@ def compare(n, turns):
     ours, theirs = [], []
     for _ in range(turns):
         with tempfile.TemporaryDirectory() as folder:
-            with run.atrium("--maxclients", "15000", "--dir", folder) as a:
+            with run.atrium("--maxclients", "15000", "--ws-threads", "1", "--dir", folder) as a:
                 ours.append(fan(a, n, lambda n, m: [str(a.http), "/v1/ws", "atrium.v1.json", '{"op":"subscribe","channel":"fan"}',
                                                     str(n), str(m), "64", str(a.port), "resp", "fan"]))
             with nchan(folder) as b:

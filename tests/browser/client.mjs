@@ -55,6 +55,21 @@ const checks = {
     for (let i = 1; i < got.length; i++)
       assert.ok(got[i] === null || got[i - 1] === null || got[i] === got[i - 1] + 1, `${got[i - 1]}, ${got[i]}`);
   },
+  "binary data, both ways": async () => {
+    const sums = await page.evaluate(() => new Promise(async done => {
+      const got = [];
+      const message = m => {
+        got.push(m.data instanceof Uint8Array ? m.data.reduce((sum, byte) => sum + byte, 0) : null);
+        if (got.length === 3) done(got);
+      };
+      const bytes = Uint8Array.from({ length: 256 }, (_, i) => i);
+      await window.atrium.publish("chat:bytes", bytes);
+      await window.atrium.subscribe("chat:bytes", { binary: true, history: 1, message });
+      await window.atrium.publish("chat:bytes", bytes.subarray(255));
+      await window.atrium.publish("chat:bytes", "a");
+    }));
+    assert.deepEqual(sums, [32640, 255, 97]);
+  },
   "errors are rejections with a code": async () => {
     const code = await page.evaluate(() => window.atrium.ask("history", { channel: "plain" }).catch(e => e.code));
     assert.equal(code, "not-kept");

@@ -121,7 +121,7 @@ class WebSocket:
         return opcode, payload
 
     def read(self, timeout=WAIT_S, answer_pings=True):
-        """The next text message, parsed."""
+        """The next message, parsed."""
         self.sock.settimeout(timeout)
         while True:
             opcode, payload = self.read_frame()
@@ -130,6 +130,8 @@ class WebSocket:
                 if contract and "id" not in message:
                     contract.check(message["op"], message)
                 return message
+            if opcode == BINARY:
+                return self.part(payload)
             if opcode == PING and answer_pings:
                 self.send_frame(PONG, payload)
             if opcode == CLOSE:
@@ -137,6 +139,24 @@ class WebSocket:
                 raise Closed(code, payload[2:].decode())
 
     # ---- messages
+
+    def part(self, payload):
+        """A binary message: its JSON, with the data as bytes."""
+        n = struct.unpack(">I", payload[:4])[0]
+        head, data = json.loads(payload[4:4 + n]), payload[4 + n:]
+        if contract:
+            contract.check_schema("messageHead", head)
+        return {**head, "data": data}
+
+    def ask_binary(self, op, data, **fields):
+        """The same with data behind the JSON of a binary message."""
+        self.ids += 1
+        text = json.dumps({"id": self.ids, "op": op, **fields}).encode()
+        self.send_frame(BINARY, struct.pack(">I", len(text)) + text + data)
+        reply = self.reply(self.ids)
+        if contract:
+            contract.check(op + "Reply" if reply["ok"] else "failure", reply)
+        return reply
 
     def send(self, message):
         self.send_frame(TEXT, message.encode() if isinstance(message, str) else json.dumps(message).encode())

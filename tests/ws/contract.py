@@ -23,6 +23,10 @@ class Contract:
         wrong = self.wrong(self.messages[name]["payload"], message)
         assert not wrong, (name, wrong, message)
 
+    def check_schema(self, name, value):
+        wrong = self.wrong(self.document["components"]["schemas"][name], value)
+        assert not wrong, (name, wrong, value)
+
     def target(self, ref):
         part = self.document
         for step in ref.removeprefix("#/").split("/"):

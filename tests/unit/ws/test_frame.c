@@ -35,7 +35,7 @@ START_TEST(heads_fit_their_lengths)
         buf_init(&b);
         memset(buf_reserve(&b, WS_HEAD_MAX + lengths[i]), 'x', WS_HEAD_MAX + lengths[i]);
         b.n = WS_HEAD_MAX + lengths[i];
-        ws_frame_text(&b);
+        ws_frame(&b, WS_TEXT);
         ck_assert_uint_eq(b.n, heads[i] + lengths[i]);
         struct bytes text = payload(buf_bytes(&b));
         ck_assert_uint_eq(text.n, lengths[i]);
