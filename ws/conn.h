@@ -22,6 +22,8 @@
 /* Codes of the door's own; see ws.h. */
 enum ws_close_code {
     WS_CLOSE_GOING_AWAY = 1001,
+    WS_CLOSE_BAD_FRAME = 1002,
+    WS_CLOSE_BAD_TEXT = 1007,
     WS_CLOSE_TOO_LARGE = 1009,
     WS_CLOSE_LOG_FAILS = 1011,
     WS_CLOSE_UNAUTHENTICATED = 4001,
@@ -30,6 +32,7 @@ enum ws_close_code {
     WS_CLOSE_SLOW = 4108,
     WS_CLOSE_NO_PONG = 4110,
     WS_CLOSE_TOO_MANY = 4129,
+    WS_CLOSE_CODES_END = 5000, /* RFC 6455, 7.4 */
 };
 
 struct ws_thread;

@@ -68,6 +68,13 @@ static int on_upgrade(struct ws_thread *t, struct lws *wsi)
 /* ---- messages in ------------------------------------------------------------------------------
  */
 
+/* libwebsockets leaves the last bytes of a text unchecked where its last fragment is empty. */
+static bool is_cut_short(const struct ws_conn *c, size_t last_n)
+{
+    struct bytes text = buf_bytes(&c->in);
+    return last_n == 0 && !lws_frame_is_binary(c->wsi) && bytes_utf8_check(text) < text.n;
+}
+
 /* What was published before the message came is delivered before it is answered, whichever of the two the loop sees first. */
 static int on_receive(struct ws_thread *t, struct ws_conn *c, const void *in, size_t n)
 {
@@ -84,6 +91,10 @@ static int on_receive(struct ws_thread *t, struct ws_conn *c, const void *in, si
         buf_clear(&c->in);
     if (c->in.n + n > (size_t)config_int(t->config, CONFIG_WS_MAX_MESSAGE)) {
         ws_conn_close(c, WS_CLOSE_TOO_LARGE, "message too large");
+        return 0;
+    }
+    if (last && is_cut_short(c, n)) {
+        ws_conn_close(c, WS_CLOSE_BAD_TEXT, "text that is no UTF-8");
         return 0;
     }
     if (first && last) {
@@ -143,6 +154,28 @@ static int on_writable(struct ws_conn *c)
     lws_close_reason(c->wsi, (enum lws_close_status)c->closing,
                      (unsigned char *)(uintptr_t)c->closing_reason, strlen(c->closing_reason));
     return -1;
+}
+
+/* The code that answers a close frame of this payload; 0: its own. libwebsockets lets pass half a code, codes that
+ * nobody may send, and reasons that end within a character. */
+static enum ws_close_code objection(struct bytes close)
+{
+    const unsigned char *p = (const unsigned char *)close.p;
+    if (close.n == 1 || (close.n > 1 && p[0] * 256 + p[1] >= WS_CLOSE_CODES_END))
+        return WS_CLOSE_BAD_FRAME;
+    struct bytes reason = close.n > 2 ? bytes_of(close.p + 2, close.n - 2) : (struct bytes){0};
+    return bytes_utf8_check(reason) < reason.n ? WS_CLOSE_BAD_TEXT : 0;
+}
+
+/* What waits for the client goes before the answer, which libwebsockets gives. */
+static int on_peer_close(struct ws_conn *c, struct bytes close)
+{
+    enum ws_close_code code = objection(close);
+    if (may_leave(c) && !ws_conn_flush(c))
+        return -1;
+    if (code)
+        lws_close_reason(c->wsi, (enum lws_close_status)code, NULL, 0);
+    return code ? -1 : 0;
 }
 
 static void on_tick(lws_sorted_usec_list_t *sul)
@@ -211,6 +244,8 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     case LWS_CALLBACK_RECEIVE_PONG:
         slot->conn->heard_at_ms = clock_wall_ms();
         return 0;
+    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+        return on_peer_close(slot->conn, bytes_of(in, n));
     case LWS_CALLBACK_SERVER_WRITEABLE:
         return on_writable(slot->conn);
     case LWS_CALLBACK_CLOSED:

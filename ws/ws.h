@@ -22,8 +22,9 @@
  *
  * Said plainly: a message longer than ws-queue-bytes reaches no WebSocket, it closes those that
  * subscribe to its channel (4108), or is a gap to them (on_slow "drop"). Under CLIENT PAUSE a command is answered `busy`,
- * retryable. libwebsockets takes unmasked frames of a client, which RFC 6455 forbids clients to send, and
- * tells of no pong without payload, so the door's pings carry one.
+ * retryable. libwebsockets takes unmasked frames of a client, which RFC 6455 forbids clients to send;
+ * answers no ping that comes while the pong of one before it waits; ends the connection without a close frame where a control
+ * frame is too long; and tells of no pong without payload, so the door's pings carry one.
  *
  * Thread rule: ws_open, ws_drain and ws_close in one thread; ws_adopt in any. */
 #ifndef ATRIUM_WS_WS_H

@@ -9,7 +9,7 @@ import struct
 import time
 
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
+MORE, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 WAIT_S = 5
 
 
@@ -34,6 +34,29 @@ class Closed(Exception):
 
 def bearer(password):
     return "atrium.bearer." + base64.urlsafe_b64encode(password.encode()).decode().rstrip("=")
+
+
+def mask_with(key, payload):
+    n = len(payload)
+    pad = (key * (n // 4 + 1))[:n]
+    return (int.from_bytes(payload, "big") ^ int.from_bytes(pad, "big")).to_bytes(n, "big")
+
+
+def frame(opcode, payload=b"", final=True, masked=True, reserved=0, length=None):
+    """A client's frame; `length` is what its head says where that is not the payload's."""
+    n = len(payload) if length is None else length
+    head = bytes([(0x80 if final else 0) | reserved << 4 | opcode])
+    bit = 0x80 if masked else 0
+    if n < 126:
+        head += bytes([bit | n])
+    elif n < 65536:
+        head += bytes([bit | 126]) + struct.pack(">H", n)
+    else:
+        head += bytes([bit | 127]) + struct.pack(">Q", n)
+    if not masked:
+        return head + payload
+    key = os.urandom(4)
+    return head + key + mask_with(key, payload)
 
 
 class WebSocket:
@@ -83,20 +106,8 @@ class WebSocket:
 
     # ---- frames
 
-    def send_frame(self, opcode, payload, final=True, masked=True):
-        head = bytes([(0x80 if final else 0) | opcode])
-        bit = 0x80 if masked else 0
-        if len(payload) < 126:
-            head += bytes([bit | len(payload)])
-        elif len(payload) < 65536:
-            head += bytes([bit | 126]) + struct.pack(">H", len(payload))
-        else:
-            head += bytes([bit | 127]) + struct.pack(">Q", len(payload))
-        if masked:
-            mask = os.urandom(4)
-            head += mask
-            payload = bytes(b ^ mask[i & 3] for i, b in enumerate(payload))
-        self.sock.sendall(head + payload)
+    def send_frame(self, opcode, payload, final=True, masked=True, reserved=0):
+        self.sock.sendall(frame(opcode, payload, final, masked, reserved))
 
     def need(self, n):
         while len(self.rest) < n:
@@ -135,7 +146,7 @@ class WebSocket:
             if opcode == PING and answer_pings:
                 self.send_frame(PONG, payload)
             if opcode == CLOSE:
-                code = struct.unpack(">H", payload[:2])[0] if payload else None
+                code = int.from_bytes(payload[:2], "big") if payload else None
                 raise Closed(code, payload[2:].decode())
 
     # ---- messages

@@ -20,6 +20,7 @@ from client import BINARY, CLOSE, PING, PONG, TEXT, Closed, Refused, Resp, WebSo
 import client
 import test_binary
 import test_channels
+import test_frames
 from contract import Contract
 
 PORT = int(os.environ["ATRIUM_PORT"])
@@ -644,7 +645,7 @@ def read_contract():
     return yaml.safe_load(c.getresponse().read())
 
 
-MODULES = [globals(), vars(test_binary), vars(test_channels)]
+MODULES = [globals(), vars(test_binary), vars(test_channels), vars(test_frames)]
 
 
 def main():
