@@ -174,6 +174,8 @@ const char *ws_check_handshake(struct ws_thread *t, struct lws *wsi, const char 
     bool bears;
     if (!bytes_eq(header(t, wsi, WSI_TOKEN_GET_URI), BYTES(PATH)))
         return refuse("404 Not Found", "WebSocket is served at " PATH, reason);
+    if (!bytes_eq(header(t, wsi, WSI_TOKEN_HTTP), BYTES("HTTP/1.1")))
+        return refuse("400 Bad Request", "WebSocket begins with a request of HTTP/1.1", reason);
     if (!bytes_eq(header(t, wsi, WSI_TOKEN_VERSION), BYTES("13")))
         return refuse("426 Upgrade Required", "Sec-WebSocket-Version 13 is the one served", reason);
     if (header(t, wsi, WSI_TOKEN_KEY).n != 24)

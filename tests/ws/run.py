@@ -18,6 +18,7 @@ import yaml
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from client import BINARY, CLOSE, PING, PONG, TEXT, Closed, Refused, Resp, WebSocket, bearer
 import client
+import test_abuse
 import test_binary
 import test_channels
 import test_frames
@@ -645,7 +646,7 @@ def read_contract():
     return yaml.safe_load(c.getresponse().read())
 
 
-MODULES = [globals(), vars(test_binary), vars(test_channels), vars(test_frames)]
+MODULES = [globals(), vars(test_abuse), vars(test_binary), vars(test_channels), vars(test_frames)]
 
 
 def main():
