@@ -116,6 +116,7 @@ enum engine_counter {
     COUNTER_ERRORS,
     COUNTER_PUBLISHED,
     COUNTER_OUTPUT_LIMIT_CLOSED,
+    COUNTER_MESSAGES_DROPPED, /* for slow WebSockets that asked for it */
     COUNTER_MC_GET_HITS, /* the memcached door's own, for its stats */
     COUNTER_MC_GET_MISSES,
     COUNTER_MC_SETS,

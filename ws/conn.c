@@ -207,6 +207,7 @@ static void note_gap(struct ws_conn *c, const struct message *m)
         c->gaps = g;
     }
     g->dropped++;
+    engine_count(c->thread->engine, COUNTER_MESSAGES_DROPPED, 1);
 }
 
 /* Drops the oldest messages that may be, until half of the bounds is free; the rest closes up. */

@@ -76,10 +76,8 @@ static void info_memory(struct exec *x, struct buf *out)
         (double)resident / 1048576, peak, (double)peak / 1048576);
     buf_printf(out, "used_memory_tables:%zu\r\nmaxmemory:%lld\r\nmaxmemory_human:%.2fM\r\n",
                st.table_bytes, (long long)limit, (double)limit / 1048576);
-    buf_printf(
-        out, "maxmemory_policy:%s\r\nmem_fragmentation_ratio:%.2f\r\nmem_allocator:%s\r\n",
-        policy.p,
-        used ? (double)resident / (double)used : 1.0, mem_allocator_name());
+    buf_printf(out, "maxmemory_policy:%s\r\nmem_fragmentation_ratio:%.2f\r\nmem_allocator:%s\r\n",
+               policy.p, used ? (double)resident / (double)used : 1.0, mem_allocator_name());
     buf_printf(out, "lazyfree_pending_objects:%zu\r\n", st.reclaim_pending);
     buf_release(&policy);
 }
@@ -113,8 +111,9 @@ static void info_stats(struct exec *x, struct buf *out)
         count_of(x, COUNTER_ERRORS));
     buf_printf(out,
                "client_output_buffer_limit_disconnections:%llu\r\n"
+               "websocket_messages_dropped:%llu\r\n"
                "latest_fork_usec:%llu\r\ntotal_forks:%llu\r\n",
-               count_of(x, COUNTER_OUTPUT_LIMIT_CLOSED),
+               count_of(x, COUNTER_OUTPUT_LIMIT_CLOSED), count_of(x, COUNTER_MESSAGES_DROPPED),
                (unsigned long long)atomic_load(&x->engine->child.fork_us),
                (unsigned long long)atomic_load(&x->engine->child.forks));
 }

@@ -22,6 +22,7 @@ import test_abuse
 import test_binary
 import test_channels
 import test_frames
+import test_stalled
 from contract import Contract
 
 PORT = int(os.environ["ATRIUM_PORT"])
@@ -646,7 +647,7 @@ def read_contract():
     return yaml.safe_load(c.getresponse().read())
 
 
-MODULES = [globals(), vars(test_abuse), vars(test_binary), vars(test_channels), vars(test_frames)]
+MODULES = [globals(), vars(test_abuse), vars(test_binary), vars(test_channels), vars(test_frames), vars(test_stalled)]
 
 
 def main():

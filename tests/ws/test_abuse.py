@@ -19,7 +19,7 @@ PORT = int(os.environ["ATRIUM_PORT"])
 HTTP = int(os.environ["ATRIUM_HTTP_PORT"])
 BUILD = os.environ.get("ATRIUM_BUILD", "plain")
 SANITIZED = BUILD in ("asan", "tsan")
-LEAVERS = int(os.environ.get("ATRIUM_WS_LEAVERS", 1500 if SANITIZED else 10000))
+LEAVERS = int(os.environ.get("ATRIUM_WS_LEAVERS", 4000 if BUILD == "tsan" else 10000))
 MEMORY_MAX = 8 << 20 # of growth that is the allocator's
 KEY = "AAAAAAAAAAAAAAAAAAAAAA=="
 
