@@ -72,6 +72,7 @@ X(WS_MAX_MESSAGE, "ws-max-message", BYTES, "64kb", 256, 67108864, 0, "longest me
 X(WS_JSON_DEPTH, "ws-json-depth", INT, "16", 2, 512, 0, "nesting of arrays and objects in it at most")
 X(WS_MAX_CHANNELS, "ws-max-channels", INT, "128", 1, 1000000, 0, "channels and patterns of one WebSocket at most")
 X(WS_MAX_NAME, "ws-max-name", INT, "255", 1, 65535, 0, "longest channel name or pattern there, in bytes")
+X(WS_MAX_CONNECTIONS_PER_ADDRESS, "ws-max-connections-per-address", INT, "0", 0, 2147483647, 0, "WebSockets of one address at most, of an IPv6 address's /64; 0: no limit")
 X(WS_OPS_PER_SECOND, "ws-ops-per-second", INT, "100", 0, 1000000, 0, "ops of one WebSocket at most, and their burst; 0: no limit")
 X(WS_QUEUE_BYTES, "ws-queue-bytes", BYTES, "1mb", 65536, INT64_MAX, 0, "bytes waiting for one WebSocket at most")
 X(WS_QUEUE_MESSAGES, "ws-queue-messages", INT, "1024", 16, 16777216, 0, "messages waiting for one WebSocket at most")

@@ -106,6 +106,7 @@ void ws_conn_grant(struct ws_conn *c, struct grant *g)
 {
     grant_free(c->grant);
     c->grant = g;
+    c->expires_at_ms = g->session_ms ? clock_wall_ms() + g->session_ms : 0;
     c->session->authenticated = true;
     ws_conn_set_user(c, g->user);
 }
@@ -370,6 +371,10 @@ static void sweep_open(struct ws_conn *c, uint64_t now_ms)
     if (!c->session->authenticated &&
         now_ms >= c->opened_at_ms + (uint64_t)setting(c, CONFIG_WS_AUTH_SECONDS) * 1000) {
         ws_conn_close(c, WS_CLOSE_UNAUTHENTICATED, "no credentials in time");
+        return;
+    }
+    if (c->expires_at_ms && now_ms >= c->expires_at_ms) {
+        ws_conn_close(c, WS_CLOSE_EXPIRED, "the ticket's session has expired");
         return;
     }
     if (c->pinged_at_ms && c->heard_at_ms >= c->pinged_at_ms)

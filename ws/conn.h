@@ -32,6 +32,7 @@ enum ws_close_code {
     WS_CLOSE_SLOW = 4108,
     WS_CLOSE_NO_PONG = 4110,
     WS_CLOSE_TOO_MANY = 4129,
+    WS_CLOSE_EXPIRED = 4201,   /* reconnect at once, with a fresh ticket */
     WS_CLOSE_CODES_END = 5000, /* RFC 6455, 7.4 */
 };
 
@@ -67,9 +68,10 @@ struct ws_conn {
     size_t queue_bytes;
     struct ws_gap *gaps; /* older than all that is queued */
 
-    struct grant *grant; /* NULL: it came without a ticket */
-    bool binary;         /* a subscription asked for binary messages */
-    struct buf user;     /* what it calls itself; empty: the default user */
+    struct grant *grant;    /* NULL: it came without a ticket */
+    uint64_t expires_at_ms; /* that ticket's end of the session; 0: none */
+    bool binary;            /* a subscription asked for binary messages */
+    struct buf user;        /* what it calls itself; empty: the default user */
 
     enum ws_close_code closing; /* 0: open */
     const char *closing_reason;

@@ -1,6 +1,7 @@
 /* The door as a whole: its threads, and which of them gets a socket. */
 #include <unistd.h>
 
+#include "ws/addresses.h"
 #include "ws/thread.h"
 #include "ws/ws.h"
 
@@ -8,6 +9,7 @@
 
 struct ws {
     struct ws_thread *threads;
+    struct ws_addresses *addresses;
     size_t n;
     _Atomic size_t next;
     _Atomic bool drained;
@@ -28,7 +30,9 @@ struct ws *ws_open(struct engine *e, struct buf *error)
     struct ws *w = mem_calloc(sizeof *w);
     size_t wanted = thread_count(engine_config(e));
     w->threads = mem_calloc(wanted * sizeof *w->threads);
+    w->addresses = ws_addresses_new();
     while (w->n < wanted) {
+        w->threads[w->n].addresses = w->addresses;
         if (!ws_thread_start(&w->threads[w->n++], e, error)) {
             ws_close(w);
             return NULL;
@@ -58,6 +62,7 @@ void ws_close(struct ws *w)
     ws_drain(w);
     for (size_t i = 0; i < w->n; i++)
         ws_thread_release(&w->threads[i]);
+    ws_addresses_free(w->addresses);
     mem_free(w->threads);
     mem_free(w);
 }

@@ -105,6 +105,17 @@ static bool take_user(struct call *o)
     return true;
 }
 
+/* How long the session lasts where no further ticket is shown. */
+static void put_expiry(struct call *o)
+{
+    uint64_t until_ms = o->conn->expires_at_ms, now_ms = clock_wall_ms();
+    json_key(&o->w, "expires_ms");
+    if (until_ms)
+        json_put_count(&o->w, until_ms > now_ms ? until_ms - now_ms : 0);
+    else
+        json_put_null(&o->w);
+}
+
 static void op_auth(struct call *o)
 {
     struct bytes token = {0};
@@ -129,8 +140,7 @@ static void op_auth(struct call *o)
     json_put_bytes(&o->w, ws_conn_user(o->conn));
     json_key(&o->w, "session");
     json_put_count(&o->w, o->conn->session->id);
-    json_key(&o->w, "expires_ms"); /* what a credential opened stays open */
-    json_put_null(&o->w);
+    put_expiry(o);
     put_limits(o);
 }
 

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "ws/addresses.h"
 #include "ws/call.h"
 #include "ws/conn.h"
 #include "ws/handshake.h"
@@ -57,10 +58,32 @@ static int answer_refusal(struct ws_thread *t, struct lws *wsi, const char *stat
     return -1;
 }
 
+/* Counts the connection to its address until it is gone; false: its address has all that it may. */
+static bool enter_address(struct ws_thread *t, struct lws *wsi)
+{
+    size_t most = (size_t)config_int(t->config, CONFIG_WS_MAX_CONNECTIONS_PER_ADDRESS);
+    struct name_node *node = ws_addresses_enter(t->addresses, lws_get_socket_fd(wsi), most);
+    lws_set_opaque_user_data(wsi, node);
+    return node != NULL;
+}
+
+static void leave_address(struct ws_thread *t, struct lws *wsi)
+{
+    struct name_node *node = lws_get_opaque_user_data(wsi);
+    lws_set_opaque_user_data(wsi, NULL);
+    if (node)
+        ws_addresses_leave(t->addresses, node);
+}
+
 static int on_upgrade(struct ws_thread *t, struct lws *wsi)
 {
     const char *reason = "";
     const char *refusal = ws_check_handshake(t, wsi, &reason);
+    if (!refusal && !enter_address(t, wsi)) {
+        refusal = "429 Too Many Requests";
+        reason = "this address has as many connections as it may";
+        engine_count(t->engine, COUNTER_REJECTED, 1);
+    }
     arena_clear(&t->arena);
     return refusal ? answer_refusal(t, wsi, refusal, reason) : 0;
 }
@@ -254,6 +277,9 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
         slot->conn = NULL;
         grant_free(slot->grant);
         slot->grant = NULL;
+        return 0;
+    case LWS_CALLBACK_WSI_DESTROY:
+        leave_address(t, wsi);
         return 0;
     case LWS_CALLBACK_HTTP_DROP_PROTOCOL:
     case LWS_CALLBACK_WS_SERVER_DROP_PROTOCOL:

@@ -12,10 +12,12 @@
 #include "http/arena.h"
 
 struct ws_conn;
+struct ws_addresses;
 
 struct ws_thread {
     struct engine *engine;
     struct config *config;
+    struct ws_addresses *addresses; /* of all threads; set before the start */
     struct lws_context *context;
     struct lws_vhost *vhost;
     struct ev_loop

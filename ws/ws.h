@@ -18,6 +18,7 @@
  * Limits are directives, ws-*. Close codes: 4001 wrong or no credentials, 4008 a message that is no
  * text, 4100 killed by an operator or the program ends (the reason has retry_after_ms), 4108 too slow (more queued than
  * ws-queue-bytes or ws-queue-messages, and nothing that may be dropped), 4110 no answer to a ping, 4129 far too many ops,
+ * 4201 the session that a ticket opened has lasted its session_ttl_ms and no further ticket was shown,
  * 1011 the log of writes fails while an answer waits for it, 1009 a message beyond ws-max-message.
  *
  * Said plainly: a message longer than ws-queue-bytes reaches no WebSocket, it closes those that

@@ -11,8 +11,10 @@ struct grant *grant_new(const struct grant *from)
     for (size_t i = 0; i < from->n; i++)
         bytes += from->channels[i].n;
     struct grant *g = mem_alloc(sizeof *g + from->n * sizeof *g->channels + bytes);
-    *g = (struct grant){
-        .channels = (struct bytes *)(g + 1), .n = from->n, .until_ms = from->until_ms};
+    *g = (struct grant){.channels = (struct bytes *)(g + 1),
+                        .n = from->n,
+                        .until_ms = from->until_ms,
+                        .session_ms = from->session_ms};
     char *p = (char *)(g->channels + g->n);
     for (size_t i = 0; i <= g->n; i++) {
         struct bytes text = i ? from->channels[i - 1] : from->user;
@@ -43,7 +45,7 @@ bool grant_allows(const struct grant *g, struct bytes channel)
 static bool is_within_bounds(const struct grant *ask, uint64_t ttl_ms)
 {
     bool ok = ttl_ms > 0 && ttl_ms <= TICKET_TTL_MAX_MS && ask->n <= TICKET_CHANNELS_MAX &&
-              ask->user.n <= TICKET_NAME_MAX;
+              ask->user.n <= TICKET_NAME_MAX && ask->session_ms <= TICKET_SESSION_MAX_MS;
     for (size_t i = 0; ok && i < ask->n; i++)
         ok = ask->channels[i].n <= TICKET_NAME_MAX;
     return ok;

@@ -14,18 +14,20 @@
 
 struct hub;
 
-#define TICKET_TEXT         49 /* 192 random bits in hexadecimal, and a NUL */
-#define TICKET_TTL_MS       60000
-#define TICKET_TTL_MAX_MS   86400000
-#define TICKET_CHANNELS_MAX 64
-#define TICKET_NAME_MAX     255 /* bytes of a user's name, and of a pattern */
-#define TICKETS_MAX         100000
+#define TICKET_TEXT           49 /* 192 random bits in hexadecimal, and a NUL */
+#define TICKET_TTL_MS         60000
+#define TICKET_TTL_MAX_MS     86400000
+#define TICKET_SESSION_MAX_MS 2592000000 /* 30 days */
+#define TICKET_CHANNELS_MAX   64
+#define TICKET_NAME_MAX       255 /* bytes of a user's name, and of a pattern */
+#define TICKETS_MAX           100000
 
 struct grant {
     struct bytes user;      /* may be empty */
     struct bytes *channels; /* glob patterns */
     size_t n;               /* 0: every channel */
     uint64_t until_ms;      /* the ticket's own end; what it opened may last */
+    uint64_t session_ms;    /* what it opens lasts so long; 0: as long as it likes */
 };
 
 /* Writes the ticket's text and a NUL. The ask's slices are copied; its until_ms is now + ttl_ms. False: too many are out

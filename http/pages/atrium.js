@@ -151,8 +151,9 @@ export function connect(options = {}) {
       return tell("closed", event);
     }
     const hint = Number(/retry_after_ms=(\d+)/.exec(event?.reason ?? "")?.[1] ?? 0);
+    const expired = event?.code >= 4200 && event.code < 4300 && pause === FIRST_MS;
     tell("waiting", event);
-    timer = setTimeout(() => open().catch(() => {}), hint + pause * (0.5 + Math.random() / 2));
+    timer = setTimeout(() => open().catch(() => {}), expired ? 0 : hint + pause * (0.5 + Math.random() / 2));
     pause = Math.min(pause * 2, LONGEST_MS);
   }
 
