@@ -138,8 +138,8 @@ class WebSocket:
             opcode, payload = self.read_frame()
             if opcode == TEXT:
                 message = json.loads(payload)
-                if contract and "id" not in message:
-                    contract.check(message["op"], message)
+                if contract:
+                    contract.check_any(message)
                 return message
             if opcode == BINARY:
                 return self.part(payload)
@@ -157,6 +157,7 @@ class WebSocket:
         head, data = json.loads(payload[4:4 + n]), payload[4 + n:]
         if contract:
             contract.check_schema("messageHead", head)
+            contract.seen.add("binaryMessage")
         return {**head, "data": data}
 
     def ask_binary(self, op, data, **fields):

@@ -8,6 +8,7 @@ import json
 import os
 import socket
 import struct
+import subprocess
 import sys
 import threading
 import time
@@ -588,6 +589,14 @@ def test_the_contract_names_what_is_served():
         assert named - {"binaryPublish"} == set(a.ask("")["error"]["message"].removeprefix("ops are ").split(", "))
 
 
+def test_the_contract_is_asyncapi():
+    if os.environ.get("ATRIUM_BUILD", "plain") != "plain":
+        return # once is enough
+    here = os.path.dirname(os.path.abspath(__file__))
+    done = subprocess.run(["node", os.path.join(here, "asyncapi.mjs")], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
+    assert done.returncode == 0, done.stdout.decode("utf-8", "replace")
+
+
 def follow(contract, part):
     """Every reference leads somewhere."""
     for key, value in part.items() if isinstance(part, dict) else enumerate(part):
@@ -671,6 +680,10 @@ def main():
                 traceback.print_exc(file=sys.stdout)
         put_back(operator)
         config(operator, ws_ops_per_second=100)
+    if not only:
+        unseen = client.contract.unseen()
+        passed, failed = passed + (not unseen), failed + bool(unseen)
+        print("never sent: " + ", ".join(unseen) if unseen else "every message of the contract was seen")
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 
