@@ -12,7 +12,7 @@
 /** @typedef {string | {b64: string}} Bytes text, or bytes that are none */
 /** @typedef {Bytes | Uint8Array | ArrayBuffer} Data */
 /** @typedef {{channel: Bytes, pattern?: Bytes, data: Bytes | Uint8Array, offset?: number, from?: Bytes, time_ms: number}} Message */
-/** @typedef {{channel?: Bytes, pattern?: Bytes, dropped?: number, recovered?: false}} Gap */
+/** @typedef {{channel?: Bytes, pattern?: Bytes, dropped?: number, recovered?: false, restarted?: boolean}} Gap restarted: the history is another one */
 /** @typedef {{channel: Bytes, client: number, user: Bytes, clients: number, users: number}} Coming */
 /**
  * @typedef {object} Listener
@@ -104,7 +104,7 @@ export function connect(options = {}) {
     if (at) fields.recover = at;
     else if (listener.history) fields.history = listener.history;
     const reply = await send("subscribe", fields);
-    if (at && !reply.recovered) listener.gap?.({ channel, recovered: false });
+    if (at && !reply.recovered) listener.gap?.({ channel, recovered: false, restarted: reply.epoch !== at.epoch });
     else if (!at && entry.been) listener.gap?.({ channel, recovered: false });
     const whole = !at || reply.recovered;
     entry.been = true;
