@@ -1,15 +1,17 @@
 #!/usr/bin/python3
-"""`make bench-channels`: one channel with many WebSocket subscribers, beside nginx with nchan, in turns, one server thread
-each on core 0, the load (build/bench_fanout) on core 1.
+"""`make bench-channels`: one channel with many WebSocket subscribers, beside nginx with nchan and
+npm's ws, in turns, one server thread each on core 0, the load (build/bench_fanout) on core 1.
 
     channels.py [--turns N] [SUBSCRIBERS ...]
 
-Messages of 64 bytes; atrium's come by RESP, nchan's by POST. Deliveries a second, the time from publication to receipt
+Messages of 64 bytes; atrium's come by RESP, the others' by POST. Deliveries a second, the time from publication to receipt
 where eight messages are on their way at a time, connections a second (subscribed ones), and resident bytes beyond the
-empty server's a connection."""
+empty server's a connection. The ratios are the medians of the turns' ratios: above 1 atrium is ahead. Without node, or
+`npm ci` in tests/, ws has no rows."""
 
 import argparse
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -18,6 +20,7 @@ import tempfile
 import run
 
 FANOUT = os.path.join(run.ROOT, "build", "bench_fanout")
+PEER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "ws_peer.mjs")
 DELIVERIES = 400000
 NGINX = """
 load_module /usr/lib/nginx/modules/ngx_nchan_module.so;
@@ -59,19 +62,41 @@ def fan(server, n, argv):
     return (*map(float, load.stdout.read().split()), (most - before) / n)
 
 
+def by_resp(server, n):
+    return fan(server, n, lambda n, m: [str(server.http), "/v1/ws", "atrium.v1.json", '{"op":"subscribe","channel":"fan"}', str(n),
+                                        str(m), "64", str(server.port), "resp", "fan"])
+
+
+def by_post(server, n):
+    return fan(server, n, lambda n, m: [str(server.http), "/sub", "", "", str(n), str(m), "64", str(server.http), "http", "/pub"])
+
+
+def npm_ws(folder):
+    port = run.free_port()
+    return run.Server("ws", ["node", PEER, str(port)], port, http=port)
+
+
+def peers():
+    """name, how to start it"""
+    yield "nchan", nchan
+    if shutil.which("node") and os.path.isdir(os.path.join(run.ROOT, "tests", "node_modules", "ws")):
+        yield "ws", npm_ws
+
+
 def compare(n, turns):
-    ours, theirs = [], []
+    found = {"atrium": []}
     for _ in range(turns):
         with tempfile.TemporaryDirectory() as folder:
-            with run.atrium("--maxclients", "15000", "--ws-threads", "1", "--dir", folder) as a:
-                ours.append(fan(a, n, lambda n, m: [str(a.http), "/v1/ws", "atrium.v1.json", '{"op":"subscribe","channel":"fan"}',
-                                                    str(n), str(m), "64", str(a.port), "resp", "fan"]))
-            with nchan(folder) as b:
-                theirs.append(fan(b, n, lambda n, m: [str(b.http), "/sub", "", "", str(n), str(m), "64", str(b.http), "http", "/pub"]))
-    ratio = statistics.median(x[1] / y[1] for x, y in zip(ours, theirs))
-    a, b = ([statistics.median(c) for c in zip(*side)] for side in (ours, theirs))
-    print("| %d | %d/s | %d/s | %.2f | %.1f / %.1f ms | %.1f / %.1f ms | %d/s | %d/s | %.1f KiB | %.1f KiB |" % (
-        n, a[1], b[1], ratio, a[2], a[3], b[2], b[3], a[0], b[0], a[4] / 1024, b[4] / 1024), flush=True)
+            with run.atrium("--maxclients", "15000", "--ws-threads", "1", "--ws-ping-seconds", "600", "--dir", folder) as a:
+                found["atrium"].append(by_resp(a, n))
+            for name, start in peers():
+                with start(folder) as b:
+                    found.setdefault(name, []).append(by_post(b, n))
+    for name, figures in found.items():
+        ratio = statistics.median(x[1] / y[1] for x, y in zip(found["atrium"], figures))
+        connecting, deliveries, p50, p99, memory = (statistics.median(c) for c in zip(*figures))
+        print("| %d | %s | %d/s | %s | %.1f / %.1f ms | %d/s | %.1f KiB |" % (
+            n, name, deliveries, "" if name == "atrium" else "%.2f" % ratio, p50, p99, connecting, memory / 1024), flush=True)
 
 
 def main():
@@ -79,8 +104,8 @@ def main():
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("subscribers", nargs="*", type=int, default=[100, 1000, 5000, 10000])
     args = parser.parse_args()
-    print("| subscribers | deliveries, atrium | nchan | ratio | p50 / p99, atrium | nchan | connections, atrium | nchan | memory each, atrium | nchan |")
-    print("| --- " * 10 + "|", flush=True)
+    print("| subscribers | server | deliveries | atrium's ratio | p50 / p99 | connections | memory each |")
+    print("| --- " * 7 + "|", flush=True)
     for n in args.subscribers:
         compare(n, args.turns)
     return 0

@@ -51,15 +51,18 @@ static uint64_t now_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* One address has 28,000 ports: each ten thousand of connections come from another. */
+/* One address has 28,000 ports, of which those of runs before are not free yet: each two thousand of connections come
+ * from another, other ones in each run, and the port is chosen when it is known whom it is for. */
 static int connect_to(int port)
 {
     static unsigned made;
     int on = 1, fd = socket(AF_INET, SOCK_STREAM, 0);
     struct sockaddr_in from = {.sin_family = AF_INET}, to = {.sin_family = AF_INET};
-    from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + made++ / 10000);
+    from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (unsigned)getpid() % 4096 * 16 + made++ / 2000);
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     to.sin_port = htons((uint16_t)port);
+    if (fd >= 0)
+        setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
     if (fd < 0 || bind(fd, (struct sockaddr *)&from, sizeof from) != 0 ||
         connect(fd, (struct sockaddr *)&to, sizeof to) != 0)
         fail("connect");
