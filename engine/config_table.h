@@ -79,6 +79,8 @@ X(WS_QUEUE_MESSAGES, "ws-queue-messages", INT, "1024", 16, 16777216, 0, "message
 X(WS_PING_SECONDS, "ws-ping-seconds", INT, "25", 1, 86400, 0, "silence after which a WebSocket is pinged")
 X(WS_PONG_SECONDS, "ws-pong-seconds", INT, "10", 1, 86400, 0, "seconds that it then has to answer")
 X(WS_AUTH_SECONDS, "ws-auth-seconds", INT, "10", 1, 86400, 0, "seconds that a WebSocket has to authenticate")
+X(WS_DEFLATE, "ws-deflate", BOOL, "no", 0, 0, 0, "compress messages with WebSocket clients that offer permessage-deflate")
+X(WS_DEFLATE_RATIO, "ws-deflate-ratio", INT, "10", 1, 1024, 0, "what a client compressed becomes at most so many times as long, and 64 KiB")
 X(WS_DRAIN_SECONDS, "ws-drain-seconds", INT, "5", 0, 3600, 0, "seconds over which WebSockets are closed before the program ends")
 X(CHANNEL_NAMESPACE, "channel-namespace", NAMESPACES, "chat: history_size=100 history_ttl_ms=86400000 presence=yes join_leave=yes", 0, 0, FIXED, "what channels with a prefix keep: prefix option=value ..., a line for each prefix")
 X(CHANNEL_HISTORY_MEMORY, "channel-history-memory", BYTES, "64mb", 0, INT64_MAX, FIXED, "bytes that the histories of all channels take at most")

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "ws/deflate.h"
 #include "ws/frame.h"
 
 #define ID_BYTES_MAX 64
@@ -46,7 +47,10 @@ void ws_reply(struct call *o)
 void ws_reply_end(struct call *o)
 {
     json_close_object(&o->w);
-    ws_frame(&o->thread->reply, WS_TEXT);
+    if (o->conn->deflates)
+        ws_frame_deflated(&o->thread->reply, WS_TEXT);
+    else
+        ws_frame(&o->thread->reply, WS_TEXT);
     ws_conn_send_copy(o->conn, buf_bytes(&o->thread->reply));
     o->ended = true;
 }

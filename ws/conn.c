@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <sys/socket.h>
 
+#include "ws/deflate.h"
 #include "ws/frame.h"
 #include "ws/thread.h"
 
@@ -33,6 +34,16 @@ static bool wants_binary(const struct ws_conn *c, const struct message *m)
            hub_subscription_flags(c->session, m->via, subscription_of(m)) & SUBSCRIBE_BINARY;
 }
 
+static struct bytes encoded_for(const struct ws_conn *c, struct message *m)
+{
+    bool deflates = c->deflates && m->data.n >= WS_DEFLATE_MIN_BYTES;
+    if (wants_binary(c, m))
+        return deflates ? message_encoding(m, MESSAGE_WS_BINARY_DEFLATED, ws_encode_binary_deflated)
+                        : message_encoding(m, MESSAGE_WS_BINARY, ws_encode_binary);
+    return deflates ? message_encoding(m, MESSAGE_WS_JSON_DEFLATED, ws_encode_message_deflated)
+                    : message_encoding(m, MESSAGE_WS_JSON, ws_encode_message);
+}
+
 static void deliver(struct session *s, struct message *m)
 {
     struct ws_conn *c = s->context;
@@ -40,10 +51,7 @@ static void deliver(struct session *s, struct message *m)
         return;
     if (m->via == SUB_PATTERN && !ws_may_subscribe(c, m->channel))
         return;
-    ws_conn_send_message(c, m,
-                         wants_binary(c, m)
-                             ? message_encoding(m, MESSAGE_WS_BINARY, ws_encode_binary)
-                             : message_encoding(m, MESSAGE_WS_JSON, ws_encode_message));
+    ws_conn_send_message(c, m, encoded_for(c, m));
 }
 
 static void close_session(struct session *s)
@@ -165,6 +173,7 @@ void ws_conn_free(struct ws_conn *c)
     grant_free(c->grant);
     buf_release(&c->user);
     buf_release(&c->in);
+    ws_inflater_free(c->inflater);
     mem_free(c);
 }
 
@@ -309,19 +318,45 @@ static void gather(struct ws_conn *c, struct buf *out)
     }
 }
 
+static bool write_raw(struct ws_conn *c, struct buf *out)
+{
+    size_t n = out->n - LWS_PRE;
+    if (lws_write(c->wsi, (unsigned char *)out->p + LWS_PRE, n, LWS_WRITE_RAW) < 0)
+        return false;
+    atomic_fetch_add_explicit(&c->session->bytes_out, n, memory_order_relaxed);
+    engine_count(c->thread->engine, COUNTER_BYTES_OUT, n);
+    return true;
+}
+
+/* By ourselves: libwebsockets keeps the reason where it keeps the payload of a client's ping, and a ping that comes then
+ * overwrites it. */
+static bool write_close(struct ws_conn *c)
+{
+    struct buf *out = &c->thread->out;
+    buf_clear(out);
+    buf_reserve(out, LWS_PRE);
+    out->n = LWS_PRE;
+    ws_add_close((uint16_t)c->closing, c->closing_reason, out);
+    c->close_sent = true;
+    hub_drop_session(engine_hub(c->thread->engine),
+                     c->session); /* not when its client gets around to answer */
+    return write_raw(c, out);
+}
+
 bool ws_conn_flush(struct ws_conn *c)
 {
     struct buf *out = &c->thread->out;
     while ((c->queued || c->gaps) && !lws_send_pipe_choked(c->wsi)) {
         gather(c, out);
-        size_t n = out->n - LWS_PRE;
-        if (lws_write(c->wsi, (unsigned char *)out->p + LWS_PRE, n, LWS_WRITE_RAW) < 0)
+        if (!write_raw(c, out))
             return false;
-        atomic_fetch_add_explicit(&c->session->bytes_out, n, memory_order_relaxed);
-        engine_count(c->thread->engine, COUNTER_BYTES_OUT, n);
     }
-    if (c->queued || c->gaps)
-        lws_callback_on_writable(c->wsi);
+    bool more = c->queued || c->gaps || (c->closing && !c->close_sent);
+    if (!more)
+        return true;
+    if (!c->queued && !c->gaps && !lws_send_pipe_choked(c->wsi))
+        return write_close(c);
+    lws_callback_on_writable(c->wsi);
     return true;
 }
 

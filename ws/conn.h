@@ -36,6 +36,7 @@ enum ws_close_code {
     WS_CLOSE_CODES_END = 5000, /* RFC 6455, 7.4 */
 };
 
+struct ws_inflater;
 struct ws_thread;
 
 /* Messages that were dropped for a slow client, of one subscription, and have not been told of. */
@@ -61,7 +62,11 @@ struct ws_conn {
     struct session *session;
     struct ws_conn *next, *prev; /* the door's list */
 
-    struct buf in; /* the parts of a message so far */
+    struct buf in;     /* the parts of a message so far, inflated */
+    size_t in_checked; /* of them, those that are known to be UTF-8 */
+    size_t in_wire;    /* as they came */
+    bool in_deflated;
+    struct ws_inflater *inflater; /* NULL: none was needed */
 
     struct ws_piece *queue; /* a ring */
     size_t head, queued, cap;
@@ -70,12 +75,14 @@ struct ws_conn {
 
     struct grant *grant;    /* NULL: it came without a ticket */
     uint64_t expires_at_ms; /* that ticket's end of the session; 0: none */
+    bool deflates;          /* compression was agreed on */
     bool binary;            /* a subscription asked for binary messages */
     struct buf user;        /* what it calls itself; empty: the default user */
 
     enum ws_close_code closing; /* 0: open */
     const char *closing_reason;
     uint64_t closing_at_ms;
+    bool close_sent; /* the client's answer ends the connection */
 
     bool unsynced; /* its frames wait for the log of writes */
 
@@ -101,7 +108,7 @@ bool ws_may_subscribe(const struct ws_conn *c, struct bytes channel);
 /* Queues a frame; beyond the bounds the connection closes as too slow. */
 void ws_conn_send_message(struct ws_conn *c, struct message *m, struct bytes frame);
 void ws_conn_send_copy(struct ws_conn *c, struct bytes frame);
-/* Writes what the socket takes. False: the connection has broken. */
+/* Writes what the socket takes, at the end of it the close frame where it is closing. False: the connection has broken. */
 bool ws_conn_flush(struct ws_conn *c);
 
 /* Closes once what is queued has gone (at once for a slow one). `reason` is a literal. The first

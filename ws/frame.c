@@ -5,7 +5,9 @@
 
 #include "http/json.h"
 #include "ws/conn.h"
+#include "ws/deflate.h"
 
+#define CLOSE  8
 #define FINAL  0x80
 #define LEN_16 126
 #define LEN_64 127
@@ -31,6 +33,15 @@ void ws_frame(struct buf *b, enum ws_opcode opcode)
     memcpy(b->p, head, head_n);
     memmove(b->p + head_n, b->p + WS_HEAD_MAX, n);
     b->n = head_n + n;
+}
+
+void ws_add_close(uint16_t code, const char *reason, struct buf *out)
+{
+    size_t n = strlen(reason);
+    const unsigned char head[] = {FINAL | CLOSE, (unsigned char)(2 + n), (unsigned char)(code >> 8),
+                                  (unsigned char)code};
+    buf_add(out, head, sizeof head);
+    buf_add(out, reason, n);
 }
 
 static const char *push_name(const struct message *m)
@@ -94,14 +105,13 @@ static void begin_push(struct buf *out, const struct message *m, size_t head)
     out->n = head;
 }
 
-void ws_encode_message(const struct message *m, struct buf *out)
+static void put_text(const struct message *m, struct buf *out)
 {
     begin_push(out, m, WS_HEAD_MAX);
     put_push(out, m, m->kind == MESSAGE_PUBLISHED);
-    ws_frame(out, WS_TEXT);
 }
 
-void ws_encode_binary(const struct message *m, struct buf *out)
+static void put_binary(const struct message *m, struct buf *out)
 {
     const size_t head = WS_HEAD_MAX + WS_BINARY_HEAD;
     begin_push(out, m, head);
@@ -109,7 +119,30 @@ void ws_encode_binary(const struct message *m, struct buf *out)
     uint32_t n = htobe32((uint32_t)(out->n - head));
     memcpy(out->p + WS_HEAD_MAX, &n, sizeof n);
     buf_add_bytes(out, m->data);
+}
+
+void ws_encode_message(const struct message *m, struct buf *out)
+{
+    put_text(m, out);
+    ws_frame(out, WS_TEXT);
+}
+
+void ws_encode_message_deflated(const struct message *m, struct buf *out)
+{
+    put_text(m, out);
+    ws_frame_deflated(out, WS_TEXT);
+}
+
+void ws_encode_binary(const struct message *m, struct buf *out)
+{
+    put_binary(m, out);
     ws_frame(out, WS_BINARY);
+}
+
+void ws_encode_binary_deflated(const struct message *m, struct buf *out)
+{
+    put_binary(m, out);
+    ws_frame_deflated(out, WS_BINARY);
 }
 
 bool ws_part_binary(struct bytes message, struct bytes *text, struct bytes *data)

@@ -160,6 +160,38 @@ static const char *refuse(const char *status, const char *why, const char **reas
     return status;
 }
 
+/* A smaller window of ours would be one that what is compressed for all does not keep to. */
+static bool fits_deflate_option(struct bytes option)
+{
+    struct bytes name;
+    return next_part(&option, '=', &name) &&
+           (bytes_is(name, "client_max_window_bits") ||
+            (option.n == 0 && (bytes_is(name, "server_no_context_takeover") ||
+                               bytes_is(name, "client_no_context_takeover"))));
+}
+
+static bool fits_deflate(struct bytes offer)
+{
+    struct bytes part;
+    if (!next_part(&offer, ';', &part) || !bytes_is(part, "permessage-deflate"))
+        return true; /* another extension, which is not agreed to anyway */
+    while (next_part(&offer, ';', &part)) {
+        if (!fits_deflate_option(part))
+            return false;
+    }
+    return true;
+}
+
+bool ws_may_deflate(struct ws_thread *t, struct lws *wsi)
+{
+    struct bytes offers = header(t, wsi, WSI_TOKEN_EXTENSIONS), offer;
+    bool may = true;
+    while (may && next_part(&offers, ',', &offer))
+        may = fits_deflate(offer);
+    arena_clear(&t->arena);
+    return may;
+}
+
 bool ws_bears_token(struct ws_thread *t, struct lws *wsi)
 {
     struct bytes bearer = {0}, token;

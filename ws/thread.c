@@ -12,9 +12,10 @@
 #include <unistd.h>
 
 #include "ws/addresses.h"
-#include "ws/call.h"
 #include "ws/conn.h"
+#include "ws/deflate.h"
 #include "ws/handshake.h"
+#include "ws/inbound.h"
 
 #define TICK_US      LWS_US_PER_SEC
 #define RX_BYTES     16384
@@ -30,8 +31,15 @@
 struct slot {
     struct ws_conn *conn; /* NULL until the handshake is done */
     bool with_token;
+    bool deflates;       /* agreed so */
     struct grant *grant; /* until there is a connection */
 };
+
+void ws_agreed_to_deflate(struct lws *wsi)
+{
+    struct slot *slot = lws_wsi_user(wsi);
+    slot->deflates = true;
+}
 
 /* ---- the handshake ----------------------------------------------------------------------------
  */
@@ -91,44 +99,11 @@ static int on_upgrade(struct ws_thread *t, struct lws *wsi)
 /* ---- messages in ------------------------------------------------------------------------------
  */
 
-/* libwebsockets leaves the last bytes of a text unchecked where its last fragment is empty. */
-static bool is_cut_short(const struct ws_conn *c, size_t last_n)
-{
-    struct bytes text = buf_bytes(&c->in);
-    return last_n == 0 && !lws_frame_is_binary(c->wsi) && bytes_utf8_check(text) < text.n;
-}
-
 /* What was published before the message came is delivered before it is answered, whichever of the two the loop sees first. */
 static int on_receive(struct ws_thread *t, struct ws_conn *c, const void *in, size_t n)
 {
     mailbox_drain(t->mailbox);
-    bool first = lws_is_first_fragment(c->wsi);
-    bool binary = lws_frame_is_binary(c->wsi);
-    bool last = lws_is_final_fragment(c->wsi) && lws_remaining_packet_payload(c->wsi) == 0;
-    c->heard_at_ms = clock_wall_ms();
-    atomic_fetch_add_explicit(&c->session->bytes_in, n, memory_order_relaxed);
-    engine_count(t->engine, COUNTER_BYTES_IN, n);
-    if (c->closing)
-        return 0;
-    if (first)
-        buf_clear(&c->in);
-    if (c->in.n + n > (size_t)config_int(t->config, CONFIG_WS_MAX_MESSAGE)) {
-        ws_conn_close(c, WS_CLOSE_TOO_LARGE, "message too large");
-        return 0;
-    }
-    if (last && is_cut_short(c, n)) {
-        ws_conn_close(c, WS_CLOSE_BAD_TEXT, "text that is no UTF-8");
-        return 0;
-    }
-    if (first && last) {
-        ws_handle(c, bytes_of(in, n), binary);
-        return 0;
-    }
-    buf_add(&c->in, in, n);
-    if (last) {
-        ws_handle(c, buf_bytes(&c->in), binary);
-        buf_release(&c->in);
-    }
+    ws_receive(c, bytes_of(in, n));
     return 0;
 }
 
@@ -170,13 +145,7 @@ static int on_writable(struct ws_conn *c)
 {
     if (!may_leave(c))
         return 0;
-    if (!ws_conn_flush(c))
-        return -1;
-    if (!c->closing || c->queued)
-        return 0;
-    lws_close_reason(c->wsi, (enum lws_close_status)c->closing,
-                     (unsigned char *)(uintptr_t)c->closing_reason, strlen(c->closing_reason));
-    return -1;
+    return ws_conn_flush(c) ? 0 : -1;
 }
 
 /* The code that answers a close frame of this payload; 0: its own. libwebsockets lets pass half a code, codes that
@@ -190,9 +159,11 @@ static enum ws_close_code objection(struct bytes close)
     return bytes_utf8_check(reason) < reason.n ? WS_CLOSE_BAD_TEXT : 0;
 }
 
-/* What waits for the client goes before the answer, which libwebsockets gives. */
+/* The answer to our close ends the connection. Before the answer to a client's, which libwebsockets gives, goes what waits. */
 static int on_peer_close(struct ws_conn *c, struct bytes close)
 {
+    if (c->close_sent)
+        return -1;
     enum ws_close_code code = objection(close);
     if (may_leave(c) && !ws_conn_flush(c))
         return -1;
@@ -261,7 +232,10 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     case LWS_CALLBACK_ESTABLISHED:
         slot->conn = ws_conn_new(t, wsi, slot->with_token, slot->grant);
         slot->grant = NULL;
+        slot->conn->deflates = slot->deflates;
         return 0;
+    case LWS_CALLBACK_CONFIRM_EXTENSION_OKAY:
+        return !(config_int(t->config, CONFIG_WS_DEFLATE) && ws_may_deflate(t, wsi));
     case LWS_CALLBACK_RECEIVE:
         return on_receive(t, slot->conn, in, n);
     case LWS_CALLBACK_RECEIVE_PONG:
@@ -326,10 +300,11 @@ static struct lws_context *new_context(struct ws_thread *t)
         .protocols = protocols,
         .gid = (gid_t)-1,
         .uid = (uid_t)-1,
+        .extensions = ws_extensions,
         .user = t,
         .timeout_secs = HANDSHAKE_S,
         .max_http_header_data = HEADER_BYTES,
-        .options = LWS_SERVER_OPTION_VALIDATE_UTF8 | (t->loop ? LWS_SERVER_OPTION_LIBEV : 0),
+        .options = t->loop ? LWS_SERVER_OPTION_LIBEV : 0,
         .foreign_loops = t->loop ? loops : NULL,
     };
     return lws_create_context(&info);
@@ -409,6 +384,7 @@ static void *service_main(void *arg)
     while (!atomic_load_explicit(&t->stop, memory_order_acquire) && serve(t))
         continue;
     drain(t);
+    ws_deflate_thread_end();
     return NULL;
 }
 

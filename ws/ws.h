@@ -15,6 +15,8 @@
  * of a client gets one reply with its id (null where it had none); a push has no id: message, join, leave, gap.
  * Replies come in the order of the ops; a publisher that subscribes to its own channel gets the push before the reply.
  *
+ * permessage-deflate is agreed to where ws-deflate is yes: deflate.h.
+ *
  * Limits are directives, ws-*. Close codes: 4001 wrong or no credentials, 4008 a message that is no
  * text, 4100 killed by an operator or the program ends (the reason has retry_after_ms), 4108 too slow (more queued than
  * ws-queue-bytes or ws-queue-messages, and nothing that may be dropped), 4110 no answer to a ping, 4129 far too many ops,

@@ -177,6 +177,20 @@ size_t bytes_utf8_check(struct bytes s)
     return s.n;
 }
 
+static bool utf8_fits(struct bytes s, unsigned char rest)
+{
+    unsigned char whole[4];
+    memset(whole, rest, sizeof whole);
+    memcpy(whole, s.p, s.n);
+    return utf8_sequence(whole, sizeof whole) > s.n;
+}
+
+/* Which second bytes a first one allows is a range that begins or ends with the range of all. */
+bool bytes_utf8_begins(struct bytes s)
+{
+    return s.n > 0 && s.n < 4 && (utf8_fits(s, 0x80) || utf8_fits(s, 0xbf));
+}
+
 /* ---- buf ----------------------------------------------------------------------------------- */
 
 #define BUF_MIN  64

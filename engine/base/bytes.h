@@ -50,6 +50,8 @@ bool bytes_glob(struct bytes pattern, struct bytes s, bool nocase);
 /* Is `s` well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates)? Returns the offset of the
  * first wrong byte, or s.n where all is well. */
 size_t bytes_utf8_check(struct bytes s);
+/* Are these, at most three, the first bytes of a longer sequence? */
+bool bytes_utf8_begins(struct bytes s);
 
 /* An owned buffer. `p` may be NULL while cap is 0. Growth doubles up to 1 MiB, then adds 1 MiB..50%;
  * out of memory aborts (callers check client-sized lengths against a limit first). */

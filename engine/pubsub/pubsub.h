@@ -31,7 +31,16 @@ struct session;
 enum sub_kind { SUB_CHANNEL, SUB_PATTERN, SUB_SHARD, SUB_KINDS };
 
 /* Formats a message is encoded in, each at most once. */
-enum message_format { MESSAGE_RESP2, MESSAGE_RESP3, MESSAGE_WS_JSON, MESSAGE_WS_BINARY, MESSAGE_EVENT, MESSAGE_FORMATS };
+enum message_format {
+    MESSAGE_RESP2,
+    MESSAGE_RESP3,
+    MESSAGE_WS_JSON,
+    MESSAGE_WS_BINARY,
+    MESSAGE_WS_JSON_DEFLATED,
+    MESSAGE_WS_BINARY_DEFLATED,
+    MESSAGE_EVENT,
+    MESSAGE_FORMATS
+};
 
 enum message_kind {
     MESSAGE_PUBLISHED,

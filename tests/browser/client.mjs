@@ -106,6 +106,29 @@ const checks = {
     }));
     assert.deepEqual(sums, [32640, 255, 97]);
   },
+  "compression, where the server agrees to it": async () => {
+    await redis.config("SET", "ws-deflate", "yes");
+    const { extensions, got } = await page.evaluate(() => new Promise(async done => {
+      const { connect } = await import("/atrium.js");
+      let extensions = null;
+      const other = connect({ WebSocket: class extends WebSocket {
+        constructor(...args) {
+          super(...args);
+          this.addEventListener("open", () => extensions = this.extensions);
+        }
+      } });
+      const got = [], texts = ["x".repeat(20000), "short", "y".repeat(50000), "é".repeat(3000)];
+      const message = m => {
+        got.push(m.data === texts[got.length]);
+        if (got.length === texts.length) done({ extensions, got });
+      };
+      await other.subscribe("deflated", { message });
+      for (const text of texts) await other.publish("deflated", text);
+    }));
+    await redis.config("SET", "ws-deflate", "no");
+    assert.match(extensions, /^permessage-deflate/);
+    assert.deepEqual(got, [true, true, true, true]);
+  },
   "errors are rejections with a code": async () => {
     const code = await page.evaluate(() => window.atrium.ask("history", { channel: "plain" }).catch(e => e.code));
     assert.equal(code, "not-kept");

@@ -7,9 +7,11 @@ import os
 import socket
 import struct
 import time
+import zlib
 
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 MORE, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
+FLUSH_TAIL = b"\0\0\xff\xff" # of a compressed message, not sent
 WAIT_S = 5
 
 
@@ -66,6 +68,7 @@ class WebSocket:
         self.rest = b""
         self.ids = 0
         self.pushes = []
+        self.deflated = 0 # messages that came compressed
         self.handshake(port, path, protocols, headers, version)
 
     def handshake(self, port, path, protocols, headers, version):
@@ -84,6 +87,7 @@ class WebSocket:
         fields = {k.lower(): v.strip() for k, v in (l.split(":", 1) for l in head.split("\r\n")[1:] if ":" in l)}
         assert fields["sec-websocket-accept"] == accept, head
         self.protocol = fields.get("sec-websocket-protocol")
+        self.extensions = fields.get("sec-websocket-extensions")
 
     def read_head(self):
         data = b""
@@ -122,13 +126,18 @@ class WebSocket:
     def read_frame(self):
         self.need(2)
         opcode, n, at = self.rest[0] & 15, self.rest[1], 2
-        assert self.rest[0] & 0x80 and not n & 0x80, "whole, unmasked frames"
+        first = self.rest[0]
+        assert first & 0x80 and not first & 0x30 and not n & 0x80, "whole, unmasked frames"
         if n >= 126:
             size = 2 if n == 126 else 8
             self.need(2 + size)
             n, at = int.from_bytes(self.rest[2:2 + size], "big"), 2 + size
         self.need(at + n)
         payload, self.rest = self.rest[at:at + n], self.rest[at + n:]
+        if first & 0x40:
+            assert self.extensions, "nobody agreed to compression"
+            self.deflated += 1
+            payload = zlib.decompressobj(-15).decompress(payload + FLUSH_TAIL)
         return opcode, payload
 
     def read(self, timeout=WAIT_S, answer_pings=True):

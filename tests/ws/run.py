@@ -22,6 +22,7 @@ import client
 import test_abuse
 import test_binary
 import test_channels
+import test_deflate
 import test_frames
 import test_stalled
 import test_tickets
@@ -32,7 +33,8 @@ HTTP = int(os.environ["ATRIUM_HTTP_PORT"])
 DEFAULTS = {
     "ws-origins": "", "ws-max-message": "65536", "ws-json-depth": "16", "ws-max-channels": "128", "ws-max-name": "255",
     "ws-ops-per-second": "0", "ws-queue-bytes": "1048576", "ws-queue-messages": "1024", "ws-ping-seconds": "25",
-    "ws-pong-seconds": "10", "ws-max-connections-per-address": "0", "ws-auth-seconds": "10", "requirepass": "", "maxclients": "10000",
+    "ws-pong-seconds": "10", "ws-max-connections-per-address": "0", "ws-deflate": "no", "ws-deflate-ratio": "10",
+    "ws-auth-seconds": "10", "requirepass": "", "maxclients": "10000",
 }
 
 
@@ -657,7 +659,8 @@ def read_contract():
     return yaml.safe_load(c.getresponse().read())
 
 
-MODULES = [globals(), vars(test_abuse), vars(test_binary), vars(test_channels), vars(test_frames), vars(test_stalled), vars(test_tickets)]
+MODULES = [globals()] + [vars(module) for module in (test_abuse, test_binary, test_channels, test_deflate, test_frames, test_stalled,
+                                                       test_tickets)]
 
 
 def main():

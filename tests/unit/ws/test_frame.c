@@ -1,8 +1,11 @@
 #include "ws/frame.h"
 
 #include <stdio.h>
+#include <zlib.h>
 
+#include "base/rng.h"
 #include "tests/unit/suites.h"
+#include "ws/deflate.h"
 
 static struct bytes encode(struct message *m)
 {
@@ -74,6 +77,66 @@ START_TEST(a_push_is_encoded_once)
 }
 END_TEST
 
+/* The frame's payload after one message of a client's inflater. */
+static void check_inflated(struct bytes frame, struct bytes want)
+{
+    static const char tail[] = {0, 0, (char)0xff, (char)0xff};
+    char *got = mem_alloc(want.n + 1);
+    size_t head = (frame.p[1] & 127) < 126 ? 2 : (frame.p[1] & 127) == 126 ? 4 : 10;
+    z_stream z = {0};
+    ck_assert_int_eq(inflateInit2(&z, -15), Z_OK);
+    z.next_out = (Bytef *)got;
+    z.avail_out = (uInt)want.n + 1;
+    z.next_in = (Bytef *)(uintptr_t)(frame.p + head);
+    z.avail_in = (uInt)(frame.n - head);
+    ck_assert_int_eq(inflate(&z, Z_SYNC_FLUSH), Z_OK);
+    z.next_in = (Bytef *)(uintptr_t)tail;
+    z.avail_in = sizeof tail;
+    int end = inflate(&z, Z_SYNC_FLUSH);
+    ck_assert(end == Z_OK || end == Z_BUF_ERROR);
+    ck_assert_uint_eq(z.total_out, want.n);
+    ck_assert_mem_eq(got, want.p, want.n);
+    inflateEnd(&z);
+    mem_free(got);
+}
+
+static void deflate_and_check(struct bytes text, bool shrinks)
+{
+    struct buf b;
+    buf_init(&b);
+    memcpy(buf_reserve(&b, WS_HEAD_MAX + text.n) + WS_HEAD_MAX, text.p, text.n);
+    b.n = WS_HEAD_MAX + text.n;
+    ws_frame_deflated(&b, WS_TEXT);
+    ck_assert_int_eq((b.p[0] & WS_RSV1) != 0, shrinks);
+    if (shrinks) {
+        ck_assert_uint_lt(b.n, text.n);
+        check_inflated(buf_bytes(&b), text);
+    } else {
+        ck_assert(bytes_eq(payload(buf_bytes(&b)), text));
+    }
+    buf_release(&b);
+}
+
+START_TEST(what_shrinks_is_compressed)
+{
+    static char text[100000];
+    rng_seed(1);
+    for (size_t i = 0; i < sizeof text; i++)
+        text[i] = (char)('a' + i % 7);
+    for (size_t n = WS_DEFLATE_MIN_BYTES - 2; n < WS_DEFLATE_MIN_BYTES + 3; n++)
+        deflate_and_check(bytes_of(text, n), n >= WS_DEFLATE_MIN_BYTES);
+    deflate_and_check(bytes_of(text, sizeof text), true);
+    deflate_and_check(bytes_of(text, 0), false);
+    for (size_t i = 0; i < sizeof text; i++)
+        text[i] = (char)rng_below(256);
+    deflate_and_check(bytes_of(text, 300), false);
+    deflate_and_check(bytes_of(text, sizeof text), false);
+    memset(text + 1000, 'x', 500); /* only just: its ends are noise */
+    deflate_and_check(bytes_of(text, 2500), true);
+    ws_deflate_thread_end();
+}
+END_TEST
+
 Suite *suite_ws_frame(void)
 {
     Suite *s = suite_create("ws/frame");
@@ -81,6 +144,7 @@ Suite *suite_ws_frame(void)
     tcase_add_test(t, heads_fit_their_lengths);
     tcase_add_test(t, pushes_are_json);
     tcase_add_test(t, a_push_is_encoded_once);
+    tcase_add_test(t, what_shrinks_is_compressed);
     suite_add_tcase(s, t);
     return s;
 }
