@@ -52,6 +52,7 @@ class Baseline:
         return self.descriptors(), clients, self.r.run("PUBSUB", "CHANNELS"), self.r.run("PUBSUB", "NUMPAT")
 
     def __enter__(self):
+        time.sleep(0.05) # connections that were made just now are taken in
         self.before, self.bytes = self.now(), self.resident()
         return self
 
