@@ -125,7 +125,7 @@ static void op_auth(struct call *o)
         return;
     }
     if (!token.p && !ws_has(o, "ticket") && !o->conn->session->authenticated) {
-        ws_fail(o, "bad-arguments", false, "token or ticket must be a string");
+        ws_fail(o, "unauthenticated", false, "show a token or a ticket");
         return;
     }
     if (!is_right(o, token)) {

@@ -62,7 +62,8 @@ async function titled(page, text) {
   await page.waitForFunction(t => document.title === t, text);
 }
 
-const said = (page, text) => page.waitForFunction(t => document.body.textContent.includes(t), text);
+const said = (page, text) =>
+  page.waitForFunction(t => ["status", "messages"].some(id => document.getElementById(id).textContent.includes(t)), text);
 
 async function freePort() {
   const server = createServer().listen(0, "127.0.0.1");
@@ -175,6 +176,40 @@ const checks = {
     await titled(bob, "atrium chat");
     await bob.click("[aria-label='Leave other']");
     await bob.waitForFunction(() => document.querySelectorAll("#rooms li").length === 1);
+  },
+  "another name is another connection, into which the rooms move": async () => {
+    await bob.click("#more");
+    await bob.fill("#room", "room1");
+    await bob.fill("#name", "robert");
+    await bob.click("#join");
+    await bob.waitForFunction(() => document.getElementById("status").textContent === "Connected as robert");
+    await ann.waitForFunction(() => [...document.querySelectorAll("#here i")].map(e => e.lastChild.textContent).join() === "ann,robert");
+    await send(bob, "it is me");
+    assert.deepEqual((await shown(ann, 21)).at(-1), ["robert", "it is me"]);
+  },
+  "where there is a password, it is asked for": async () => {
+    const redis = new Redis(Number(ATRIUM_PORT), "127.0.0.1");
+    await redis.config("SET", "requirepass", "secret");
+    try {
+      const eve = await blank();
+      await eve.fill("#name", "eve");
+      assert.ok(await eve.isHidden("#token"));
+      await eve.click("#join");
+      await said(eve, "This server asks for a password");
+      await eve.waitForFunction(() => document.activeElement.id === "token");
+      await eve.keyboard.type("wrong");
+      await eve.keyboard.press("Enter");
+      await said(eve, "The password is wrong");
+      await eve.fill("#token", "secret");
+      await eve.click("#join");
+      await eve.waitForSelector("#text:enabled");
+      await send(eve, "in");
+      assert.deepEqual(await shown(eve, 1), [["eve", "in"]]);
+      await eve.close();
+    } finally {
+      await redis.config("SET", "requirepass", "");
+      redis.disconnect();
+    }
   },
   "the keyboard is enough": async () => {
     const eve = await blank();
