@@ -1,17 +1,20 @@
 /* A WebSocket connection's messages: the JSON and the binary layout are read, the op runs, and what goes out are whole
  * frames of a server with JSON in them that reads.
  *
- * Input: messages, each a byte that says text or binary, two bytes of length, and the bytes. The connection came with a
+ * Input: messages, each a byte that says text or binary (1), compressed (2), two bytes of length, and the bytes. The connection came with a
  * ticket for all channels, so that every op runs but `command`, which reads its arguments. libwebsockets is not there: what
  * it would write comes to lws_write below. */
 #include "http/json.h"
 #include "tests/fuzz/input.h"
 #include "tests/fuzz/served.h"
 #include "ws/call.h"
+#include "ws/deflate.h"
 #include "ws/frame.h"
 
 #define MESSAGES_MAX 16
 #define FINAL        0x80
+#define CLOSE        8
+#define INFLATED_MAX 65536
 
 static struct ws_thread thread;
 
@@ -37,12 +40,24 @@ static void check_binary(struct bytes message)
     check_text(text);
 }
 
+static void check_payload(unsigned char first, struct bytes payload)
+{
+    if (first == (FINAL | WS_TEXT)) {
+        check_text(payload);
+    } else if (first == (FINAL | WS_BINARY)) {
+        check_binary(payload);
+    } else {
+        struct bytes reason = bytes_of(payload.p + 2, payload.n - 2);
+        MUST(first == (FINAL | CLOSE) && payload.n >= 2 && payload.n <= 125);
+        MUST(bytes_utf8_check(reason) == reason.n);
+    }
+}
+
 /* Checks the first frame of `out` and cuts it off. */
 static void check_frame(struct bytes *out)
 {
     const unsigned char *p = (const unsigned char *)out->p;
-    MUST(out->n >= 2 && (p[0] == (FINAL | WS_TEXT) || p[0] == (FINAL | WS_BINARY)));
-    MUST(!(p[1] & 0x80));
+    MUST(out->n >= 2 && !(p[1] & 0x80));
     size_t n = p[1], head = 2;
     if (n >= 126) {
         size_t bytes = n == 126 ? 2 : 8;
@@ -51,8 +66,7 @@ static void check_frame(struct bytes *out)
             n = n << 8 | p[head];
     }
     MUST(out->n - head >= n);
-    struct bytes payload = bytes_of(out->p + head, n);
-    p[0] == (FINAL | WS_TEXT) ? check_text(payload) : check_binary(payload);
+    check_payload(p[0], bytes_of(out->p + head, n));
     *out = bytes_of(out->p + head + n, out->n - head - n);
 }
 
@@ -101,13 +115,30 @@ static void open_thread(void)
     capture_init(&thread.capture);
 }
 
-static void take_message(struct ws_conn *c, struct input *in)
+/* What the part inflates to; false: it does not, or to too much. */
+static bool inflate_part(struct ws_inflater **inflater, struct bytes part, struct buf *out)
 {
-    bool binary = input_byte(in) & 1;
+    enum ws_inflate_result result = ws_inflate(inflater, part, true, out, INFLATED_MAX);
+    MUST(out->n <= INFLATED_MAX + 1);
+    return result == WS_INFLATED;
+}
+
+static void take_message(struct ws_conn *c, struct ws_inflater **inflater, struct input *in)
+{
+    uint8_t how = input_byte(in);
     struct bytes part = input_bytes(in, input_u16(in));
+    struct buf inflated;
+    buf_init(&inflated);
     char *exact = input_exact(part.p, part.n);
-    ws_handle(c, bytes_of(exact, part.n), binary);
+    part = bytes_of(exact, part.n);
+    if (!(how & 2))
+        ws_handle(c, part, how & 1);
+    else if (inflate_part(inflater, part, &inflated))
+        ws_handle(c, buf_bytes(&inflated), how & 1);
+    else
+        ws_conn_close(c, WS_CLOSE_BAD_TEXT, "inflates to nothing");
     free(exact);
+    buf_release(&inflated);
     mailbox_drain(thread.mailbox);
     MUST(ws_conn_flush(c));
 }
@@ -119,8 +150,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!thread.engine)
         open_thread();
     struct ws_conn *c = ws_conn_new(&thread, (struct lws *)&thread, true, grant_new(&all));
+    struct ws_inflater *inflater = NULL;
     for (int i = 0; in.n && i < MESSAGES_MAX && !c->closing; i++)
-        take_message(c, &in);
+        take_message(c, &inflater, &in);
+    ws_inflater_free(inflater);
     ws_conn_free(c);
     mailbox_drain(thread.mailbox);
     return 0;
