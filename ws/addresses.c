@@ -2,16 +2,22 @@
 
 #include <netinet/in.h>
 #include <pthread.h>
-#include <sys/socket.h>
 
-#include "base/mem.h"
-#include "pubsub/namemap.h"
-
+#define BUCKETS       4096
 #define NETWORK_BYTES 8 /* of an IPv6 address */
+#define KEY_MAX       8
+
+struct ws_address {
+    struct ws_address *next;
+    size_t open;
+    size_t key_n;
+    char key[KEY_MAX];
+};
 
 struct ws_addresses {
     pthread_mutex_t lock;
-    struct namemap map; /* address -> how many, in place of a pointer */
+    size_t n;
+    struct ws_address *bucket[BUCKETS];
 };
 
 struct ws_addresses *ws_addresses_new(void)
@@ -23,47 +29,80 @@ struct ws_addresses *ws_addresses_new(void)
 
 void ws_addresses_free(struct ws_addresses *a)
 {
-    namemap_release(&a->map);
     pthread_mutex_destroy(&a->lock);
     mem_free(a);
 }
 
-/* The bytes of the peer's address that count; none where it has no address. */
-static struct bytes address_of(int fd, struct sockaddr_storage *peer)
+/* The bytes that count; none where it is no address of the internet. */
+static struct bytes key_of(const struct sockaddr_storage *peer)
 {
-    socklen_t n = sizeof *peer;
-    if (getpeername(fd, (struct sockaddr *)peer, &n) != 0)
-        return (struct bytes){0};
     if (peer->ss_family == AF_INET)
-        return bytes_of(&((struct sockaddr_in *)peer)->sin_addr, sizeof(struct in_addr));
+        return bytes_of(&((const struct sockaddr_in *)peer)->sin_addr, sizeof(struct in_addr));
     if (peer->ss_family != AF_INET6)
         return (struct bytes){0};
-    const struct in6_addr *six = &((struct sockaddr_in6 *)peer)->sin6_addr;
+    const struct in6_addr *six = &((const struct sockaddr_in6 *)peer)->sin6_addr;
     size_t skip = sizeof *six - sizeof(struct in_addr);
     if (IN6_IS_ADDR_V4MAPPED(six))
         return bytes_of((const char *)six + skip, sizeof(struct in_addr));
     return bytes_of(six, NETWORK_BYTES);
 }
 
-struct name_node *ws_addresses_enter(struct ws_addresses *a, int fd, size_t most)
+static struct ws_address **bucket_of(struct ws_addresses *a, struct bytes key)
 {
-    struct sockaddr_storage peer = {0};
-    struct bytes address = address_of(fd, &peer);
-    pthread_mutex_lock(&a->lock);
-    struct name_node *node = namemap_get(&a->map, address);
-    size_t open = (uintptr_t)node->value;
-    bool fits = most == 0 || open < most;
-    if (fits)
-        node->value = (void *)(uintptr_t)(open + 1);
-    pthread_mutex_unlock(&a->lock);
-    return fits ? node : NULL;
+    return &a->bucket[hash_bytes(key) % BUCKETS];
 }
 
-void ws_addresses_leave(struct ws_addresses *a, struct name_node *node)
+/* The address, made where it is not there. */
+static struct ws_address *get(struct ws_addresses *a, struct bytes key)
+{
+    struct ws_address **bucket = bucket_of(a, key), *found = *bucket;
+    while (found && !bytes_eq(bytes_of(found->key, found->key_n), key))
+        found = found->next;
+    if (found)
+        return found;
+    found = mem_calloc(sizeof *found);
+    if (key.n)
+        memcpy(found->key, key.p, key.n);
+    found->key_n = key.n;
+    found->next = *bucket;
+    *bucket = found;
+    a->n++;
+    return found;
+}
+
+static void forget(struct ws_addresses *a, struct ws_address *address)
+{
+    struct ws_address **at = bucket_of(a, bytes_of(address->key, address->key_n));
+    while (*at != address)
+        at = &(*at)->next;
+    *at = address->next;
+    mem_free(address);
+    a->n--;
+}
+
+struct ws_address *ws_addresses_enter(struct ws_addresses *a, const struct sockaddr_storage *peer,
+                                      size_t most)
 {
     pthread_mutex_lock(&a->lock);
-    node->value = (void *)((uintptr_t)node->value - 1);
-    if (!node->value)
-        namemap_remove(&a->map, node);
+    struct ws_address *address = get(a, key_of(peer));
+    bool fits = most == 0 || address->open < most;
+    address->open += fits;
     pthread_mutex_unlock(&a->lock);
+    return fits ? address : NULL;
+}
+
+void ws_addresses_leave(struct ws_addresses *a, struct ws_address *address)
+{
+    pthread_mutex_lock(&a->lock);
+    if (--address->open == 0)
+        forget(a, address);
+    pthread_mutex_unlock(&a->lock);
+}
+
+size_t ws_addresses_count(struct ws_addresses *a)
+{
+    pthread_mutex_lock(&a->lock);
+    size_t n = a->n;
+    pthread_mutex_unlock(&a->lock);
+    return n;
 }

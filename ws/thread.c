@@ -70,17 +70,20 @@ static int answer_refusal(struct ws_thread *t, struct lws *wsi, const char *stat
 static bool enter_address(struct ws_thread *t, struct lws *wsi)
 {
     size_t most = (size_t)config_int(t->config, CONFIG_WS_MAX_CONNECTIONS_PER_ADDRESS);
-    struct name_node *node = ws_addresses_enter(t->addresses, lws_get_socket_fd(wsi), most);
-    lws_set_opaque_user_data(wsi, node);
-    return node != NULL;
+    struct sockaddr_storage peer = {0};
+    socklen_t n = sizeof peer;
+    getpeername(lws_get_socket_fd(wsi), (struct sockaddr *)&peer, &n);
+    struct ws_address *address = ws_addresses_enter(t->addresses, &peer, most);
+    lws_set_opaque_user_data(wsi, address);
+    return address != NULL;
 }
 
 static void leave_address(struct ws_thread *t, struct lws *wsi)
 {
-    struct name_node *node = lws_get_opaque_user_data(wsi);
+    struct ws_address *address = lws_get_opaque_user_data(wsi);
     lws_set_opaque_user_data(wsi, NULL);
-    if (node)
-        ws_addresses_leave(t->addresses, node);
+    if (address)
+        ws_addresses_leave(t->addresses, address);
 }
 
 static int on_upgrade(struct ws_thread *t, struct lws *wsi)
