@@ -72,7 +72,7 @@ static bool open_doors(struct doors *d, struct engine *e, struct buf *error)
         return false;
     if (config_int(engine_config(e), CONFIG_HTTP_PORT) == 0)
         return true;
-    d->ws = ws_open(e, error);
+    d->ws = ws_open(e, d->net, error);
     if (!d->ws)
         return false;
     d->http = http_open(e, upgrade, d->ws, error);

@@ -117,7 +117,7 @@ enum engine_counter {
     COUNTER_PUBLISHED,
     COUNTER_OUTPUT_LIMIT_CLOSED,
     COUNTER_MESSAGES_DROPPED, /* for slow WebSockets that asked for it */
-    COUNTER_MC_GET_HITS, /* the memcached door's own, for its stats */
+    COUNTER_MC_GET_HITS,      /* the memcached door's own, for its stats */
     COUNTER_MC_GET_MISSES,
     COUNTER_MC_SETS,
     COUNTER_MC_TOUCH_HITS,
@@ -162,6 +162,13 @@ struct net;
 /* Opens the RESP and memcached doors that the configuration names and starts their threads; NULL with a
  * line in `error` (a taken port, a bad address). */
 struct net *net_open(struct engine *e, struct buf *error);
+/* Serves RESP3 on a connected socket of somebody's who stands between: the client is the one at that address. Takes the
+ * socket over. Any thread. */
+struct net_guest {
+    bool authenticated;
+    char addr[SESSION_ADDR_MAX], laddr[SESSION_ADDR_MAX];
+};
+void net_adopt(struct net *n, int fd, const struct net_guest *guest);
 /* Stops accepting, ends the threads, closes every connection. */
 void net_close(struct net *n);
 

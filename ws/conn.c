@@ -6,6 +6,7 @@
 #include "ws/deflate.h"
 #include "ws/frame.h"
 #include "ws/thread.h"
+#include "ws/tunnel.h"
 
 #define QUEUE_MIN         16
 #define WRITE_BYTES_MAX   65536 /* gathered into one write */
@@ -76,7 +77,7 @@ static void format_address(const struct sockaddr_storage *a, char *to, size_t n)
     snprintf(to, n, "%s:%u", ip, ntohs(four->sin_port));
 }
 
-static struct session *open_session(struct ws_conn *c)
+static struct session *open_session(struct ws_conn *c, struct mailbox *mailbox)
 {
     int fd = lws_get_socket_fd(c->wsi);
     struct sockaddr_storage peer = {0}, own = {0};
@@ -86,27 +87,48 @@ static struct session *open_session(struct ws_conn *c)
     getsockname(fd, (struct sockaddr *)&own, &own_n);
     format_address(&peer, addr, sizeof addr);
     format_address(&own, laddr, sizeof laddr);
-    return session_new(c->thread->engine, DOOR_WEBSOCKET, &ws_session_ops, c, c->thread->mailbox,
-                       addr, laddr);
+    return session_new(c->thread->engine, DOOR_WEBSOCKET, &ws_session_ops, c, mailbox, addr, laddr);
 }
 
-struct ws_conn *ws_conn_new(struct ws_thread *t, struct lws *wsi, bool authenticated,
-                            struct grant *grant)
+static void enlist(struct ws_conn *c)
 {
-    struct ws_conn *c = mem_calloc(sizeof *c);
-    c->thread = t;
-    c->wsi = wsi;
-    c->opened_at_ms = c->heard_at_ms = c->tokens_at_ms = clock_wall_ms();
-    c->tokens = (uint64_t)setting(c, CONFIG_WS_OPS_PER_SECOND) * 1000;
-    c->session = open_session(c);
-    c->session->authenticated |= authenticated;
-    if (grant)
-        ws_conn_grant(c, grant);
+    struct ws_thread *t = c->thread;
     c->next = t->conns;
     if (c->next)
         c->next->prev = c;
     t->conns = c;
-    engine_count(t->engine, COUNTER_CONNECTIONS, 1);
+}
+
+static void delist(struct ws_conn *c)
+{
+    if (c->prev)
+        c->prev->next = c->next;
+    else
+        c->thread->conns = c->next;
+    if (c->next)
+        c->next->prev = c->prev;
+}
+
+/* The session of a tunnel is the RESP door's: the connection's own is nobody's then. */
+struct ws_conn *ws_conn_new(struct ws_thread *t, struct lws *wsi, struct ws_greeting greeting)
+{
+    struct ws_conn *c = mem_calloc(sizeof *c);
+    c->thread = t;
+    c->wsi = wsi;
+    c->deflates = greeting.deflates;
+    c->opened_at_ms = c->heard_at_ms = c->tokens_at_ms = clock_wall_ms();
+    c->tokens = (uint64_t)setting(c, CONFIG_WS_OPS_PER_SECOND) * 1000;
+    c->session = open_session(c, greeting.resp3 ? NULL : t->mailbox);
+    c->session->authenticated |= greeting.authenticated || greeting.resp3;
+    if (greeting.grant)
+        ws_conn_grant(c, greeting.grant);
+    enlist(c);
+    if (greeting.resp3 && !ws_tunnel_open(c)) {
+        ws_conn_free(c);
+        return NULL;
+    }
+    if (!greeting.resp3)
+        engine_count(t->engine, COUNTER_CONNECTIONS, 1);
     return c;
 }
 
@@ -161,12 +183,9 @@ static void drop_gaps(struct ws_conn *c)
 void ws_conn_free(struct ws_conn *c)
 {
     c->thread->unsynced -= c->unsynced;
-    if (c->prev)
-        c->prev->next = c->next;
-    else
-        c->thread->conns = c->next;
-    if (c->next)
-        c->next->prev = c->prev;
+    delist(c);
+    if (c->tunnel)
+        ws_tunnel_close(c->tunnel);
     session_free(c->session);
     drop_queue(c);
     drop_gaps(c);

@@ -38,6 +38,7 @@ enum ws_close_code {
 
 struct ws_inflater;
 struct ws_thread;
+struct ws_tunnel;
 
 /* Messages that were dropped for a slow client, of one subscription, and have not been told of. */
 struct ws_gap {
@@ -66,6 +67,7 @@ struct ws_conn {
     size_t in_checked; /* of them, those that are known to be UTF-8 */
     size_t in_wire;    /* as they came */
     bool in_deflated;
+    struct ws_tunnel *tunnel;     /* of atrium.v1.resp3; NULL: messages are ops */
     struct ws_inflater *inflater; /* NULL: none was needed */
 
     struct ws_piece *queue; /* a ring */
@@ -93,9 +95,15 @@ struct ws_conn {
     unsigned refused;              /* ops in a row beyond the rate */
 };
 
-/* Takes over the grant, NULL: there is none. */
-struct ws_conn *ws_conn_new(struct ws_thread *t, struct lws *wsi, bool authenticated,
-                            struct grant *grant);
+/* What the handshake said of a client. */
+struct ws_greeting {
+    bool authenticated;
+    bool resp3;          /* the subprotocol; else JSON */
+    bool deflates;       /* agreed so */
+    struct grant *grant; /* NULL: there is none */
+};
+/* Takes over the grant. NULL: there are no sockets for resp3. */
+struct ws_conn *ws_conn_new(struct ws_thread *t, struct lws *wsi, struct ws_greeting greeting);
 void ws_conn_free(struct ws_conn *c);
 
 /* What a ticket brought, in place of what was granted before; the connection is authenticated. */

@@ -25,7 +25,7 @@ static size_t thread_count(const struct config *c)
     return wanted < 1 ? 1 : (size_t)wanted;
 }
 
-struct ws *ws_open(struct engine *e, struct buf *error)
+struct ws *ws_open(struct engine *e, struct net *net, struct buf *error)
 {
     struct ws *w = mem_calloc(sizeof *w);
     size_t wanted = thread_count(engine_config(e));
@@ -33,7 +33,7 @@ struct ws *ws_open(struct engine *e, struct buf *error)
     w->addresses = ws_addresses_new();
     while (w->n < wanted) {
         w->threads[w->n].addresses = w->addresses;
-        if (!ws_thread_start(&w->threads[w->n++], e, error)) {
+        if (!ws_thread_start(&w->threads[w->n++], e, net, error)) {
             ws_close(w);
             return NULL;
         }

@@ -1,10 +1,11 @@
 /* Who may open a WebSocket: path, version, subprotocol, origin, credential. All before the 101. */
 #include "ws/handshake.h"
 
-#define PATH        "/v1/ws"
-#define SUBPROTOCOL "atrium.v1.json"
-#define BEARER      "atrium.bearer."
-#define HEADER_MAX  8192
+#define PATH       "/v1/ws"
+#define JSON_NAME  "atrium.v1.json"
+#define RESP3_NAME "atrium.v1.resp3"
+#define BEARER     "atrium.bearer."
+#define HEADER_MAX 8192
 
 /* A header's value, NUL-terminated in `arena`; n 0 where it is absent, empty or too long. */
 static struct bytes header(struct ws_thread *t, struct lws *wsi, enum lws_token_indexes token)
@@ -104,23 +105,39 @@ static bool decode_token(struct ws_thread *t, struct bytes text, struct bytes *t
 /* ---- the whole --------------------------------------------------------------------------------
  */
 
-/* Reads the subprotocols; false: ours is not among those named. */
-static bool read_subprotocols(struct ws_thread *t, struct lws *wsi, bool *bears,
-                              struct bytes *bearer)
+enum subprotocol { SPEAKS_NONE, SPEAKS_JSON, SPEAKS_RESP3 };
+
+static enum subprotocol subprotocol_of(struct bytes name)
+{
+    return bytes_eq(name, BYTES(JSON_NAME))    ? SPEAKS_JSON
+           : bytes_eq(name, BYTES(RESP3_NAME)) ? SPEAKS_RESP3
+                                               : SPEAKS_NONE;
+}
+
+/* Which of ours is named first, and the credential among them. Who names nothing speaks JSON. */
+static enum subprotocol read_subprotocols(struct ws_thread *t, struct lws *wsi, bool *bears,
+                                          struct bytes *bearer)
 {
     struct bytes list = header(t, wsi, WSI_TOKEN_PROTOCOL), part;
-    bool named = list.n == 0;
+    enum subprotocol first = list.n ? SPEAKS_NONE : SPEAKS_JSON;
     *bears = false;
     while (next_part(&list, ',', &part)) {
         size_t n = sizeof BEARER - 1;
-        if (bytes_eq(part, BYTES(SUBPROTOCOL))) {
-            named = true;
-        } else if (part.n > n && memcmp(part.p, BEARER, n) == 0) {
+        if (first == SPEAKS_NONE)
+            first = subprotocol_of(part);
+        if (part.n > n && memcmp(part.p, BEARER, n) == 0) {
             *bears = true;
             *bearer = bytes_of(part.p + n, part.n - n);
         }
     }
-    return named;
+    return first;
+}
+
+bool ws_speaks_resp3(struct ws_thread *t, struct lws *wsi)
+{
+    struct bytes bearer;
+    bool bears;
+    return read_subprotocols(t, wsi, &bears, &bearer) == SPEAKS_RESP3;
 }
 
 /* The ticket= of the request's query; p NULL where there is none. */
@@ -185,7 +202,7 @@ static bool fits_deflate(struct bytes offer)
 bool ws_may_deflate(struct ws_thread *t, struct lws *wsi)
 {
     struct bytes offers = header(t, wsi, WSI_TOKEN_EXTENSIONS), offer;
-    bool may = true;
+    bool may = !ws_speaks_resp3(t, wsi);
     while (may && next_part(&offers, ',', &offer))
         may = fits_deflate(offer);
     arena_clear(&t->arena);
@@ -196,7 +213,8 @@ bool ws_bears_token(struct ws_thread *t, struct lws *wsi)
 {
     struct bytes bearer = {0}, token;
     bool bears;
-    return read_subprotocols(t, wsi, &bears, &bearer) && bears && decode_token(t, bearer, &token) &&
+    read_subprotocols(t, wsi, &bears, &bearer);
+    return bears && decode_token(t, bearer, &token) &&
            session_authenticate(t->visitor, BYTES("default"), token);
 }
 
@@ -214,12 +232,19 @@ const char *ws_check_handshake(struct ws_thread *t, struct lws *wsi, const char 
         return refuse("400 Bad Request", "Sec-WebSocket-Key is not 16 bytes in base64", reason);
     if (!origin_allowed(t, wsi))
         return refuse("403 Forbidden", "pages of this origin may not connect (ws-origins)", reason);
-    if (!read_subprotocols(t, wsi, &bears, &bearer))
-        return refuse("400 Bad Request", "the subprotocol served is " SUBPROTOCOL, reason);
+    enum subprotocol speaks = read_subprotocols(t, wsi, &bears, &bearer);
+    if (speaks == SPEAKS_NONE)
+        return refuse("400 Bad Request",
+                      "the subprotocols served are " JSON_NAME " and " RESP3_NAME, reason);
     if (bears && !ws_bears_token(t, wsi))
         return refuse("401 Unauthorized", "the bearer token is wrong", reason);
     if (has_wrong_ticket(t, wsi))
         return refuse("401 Unauthorized", "the ticket is wrong, used up or too old", reason);
+    if (speaks == SPEAKS_RESP3 && ticket_of(t, wsi).p)
+        return refuse("403 Forbidden", "a ticket is good for channels alone", reason);
+    if (speaks == SPEAKS_RESP3 && !bears && !config_is_empty(t->config, CONFIG_REQUIREPASS))
+        return refuse("401 Unauthorized", RESP3_NAME " needs " BEARER "<password> beside it",
+                      reason);
     if (atomic_load(&t->stop))
         return refuse("503 Service Unavailable", "the server ends", reason);
     if (is_full(t))

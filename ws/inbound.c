@@ -2,6 +2,7 @@
 
 #include "ws/call.h"
 #include "ws/deflate.h"
+#include "ws/tunnel.h"
 
 #define RSV_BITS 0x70
 
@@ -96,6 +97,15 @@ static void take_part(struct ws_conn *c, struct bytes part, bool first, bool las
         end_message(c);
 }
 
+/* A tunnel's bytes go on as they come. */
+static void take_stream(struct ws_conn *c, struct bytes part)
+{
+    if (!lws_frame_is_binary(c->wsi))
+        ws_conn_close(c, WS_CLOSE_PROTOCOL, "RESP3 comes in binary messages");
+    else if (!ws_tunnel_send(c->tunnel, part))
+        ws_conn_close(c, WS_CLOSE_KILLED, "the RESP connection has ended");
+}
+
 void ws_receive(struct ws_conn *c, struct bytes part)
 {
     bool first = lws_is_first_fragment(c->wsi);
@@ -103,6 +113,10 @@ void ws_receive(struct ws_conn *c, struct bytes part)
     c->heard_at_ms = clock_wall_ms();
     atomic_fetch_add_explicit(&c->session->bytes_in, part.n, memory_order_relaxed);
     engine_count(c->thread->engine, COUNTER_BYTES_IN, part.n);
-    if (!c->closing)
+    if (c->closing)
+        return;
+    if (c->tunnel)
+        take_stream(c, part);
+    else
         take_part(c, part, first, last);
 }

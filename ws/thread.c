@@ -16,6 +16,7 @@
 #include "ws/deflate.h"
 #include "ws/handshake.h"
 #include "ws/inbound.h"
+#include "ws/tunnel.h"
 
 #define TICK_US      LWS_US_PER_SEC
 #define RX_BYTES     16384
@@ -30,15 +31,13 @@
 /* What libwebsockets keeps for each socket of ours. */
 struct slot {
     struct ws_conn *conn; /* NULL until the handshake is done */
-    bool with_token;
-    bool deflates;       /* agreed so */
-    struct grant *grant; /* until there is a connection */
+    struct ws_greeting greeting;
 };
 
 void ws_agreed_to_deflate(struct lws *wsi)
 {
     struct slot *slot = lws_wsi_user(wsi);
-    slot->deflates = true;
+    slot->greeting.deflates = true;
 }
 
 /* ---- the handshake ----------------------------------------------------------------------------
@@ -148,7 +147,11 @@ static int on_writable(struct ws_conn *c)
 {
     if (!may_leave(c))
         return 0;
-    return ws_conn_flush(c) ? 0 : -1;
+    if (!ws_conn_flush(c))
+        return -1;
+    if (c->tunnel)
+        ws_tunnel_resume(c->tunnel);
+    return 0;
 }
 
 /* The code that answers a close frame of this payload; 0: its own. libwebsockets lets pass half a code, codes that
@@ -226,17 +229,17 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
         return on_upgrade(t, wsi);
     case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION: /* the slot is there from here on */
-        slot->with_token = ws_bears_token(t, wsi);
-        slot->grant = ws_redeem_ticket(t, wsi);
+        slot->greeting.authenticated = ws_bears_token(t, wsi);
+        slot->greeting.resp3 = ws_speaks_resp3(t, wsi);
+        slot->greeting.grant = ws_redeem_ticket(t, wsi);
         arena_clear(&t->arena);
         return 0;
     case LWS_CALLBACK_HTTP:
         return answer_refusal(t, wsi, "426 Upgrade Required", "only WebSocket is served here");
     case LWS_CALLBACK_ESTABLISHED:
-        slot->conn = ws_conn_new(t, wsi, slot->with_token, slot->grant);
-        slot->grant = NULL;
-        slot->conn->deflates = slot->deflates;
-        return 0;
+        slot->conn = ws_conn_new(t, wsi, slot->greeting);
+        slot->greeting.grant = NULL;
+        return slot->conn ? 0 : -1;
     case LWS_CALLBACK_CONFIRM_EXTENSION_OKAY:
         return !(config_int(t->config, CONFIG_WS_DEFLATE) && ws_may_deflate(t, wsi));
     case LWS_CALLBACK_RECEIVE:
@@ -252,8 +255,8 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
         if (slot->conn)
             ws_conn_free(slot->conn);
         slot->conn = NULL;
-        grant_free(slot->grant);
-        slot->grant = NULL;
+        grant_free(slot->greeting.grant);
+        slot->greeting.grant = NULL;
         return 0;
     case LWS_CALLBACK_WSI_DESTROY:
         leave_address(t, wsi);
@@ -261,8 +264,8 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     case LWS_CALLBACK_HTTP_DROP_PROTOCOL:
     case LWS_CALLBACK_WS_SERVER_DROP_PROTOCOL:
         if (slot) {
-            grant_free(slot->grant);
-            slot->grant = NULL;
+            grant_free(slot->greeting.grant);
+            slot->greeting.grant = NULL;
         }
         return 0;
     default:
@@ -275,6 +278,11 @@ static const struct lws_protocols protocols[] = {
      .callback = on_event,
      .per_session_data_size = sizeof(struct slot),
      .rx_buffer_size = RX_BYTES},
+    {.name = "atrium.v1.resp3",
+     .callback = on_event,
+     .per_session_data_size = sizeof(struct slot),
+     .rx_buffer_size = RX_BYTES},
+    {.name = WS_TUNNEL_PROTOCOL, .callback = ws_tunnel_event},
     {0},
 };
 
@@ -391,8 +399,9 @@ static void *service_main(void *arg)
     return NULL;
 }
 
-bool ws_thread_start(struct ws_thread *t, struct engine *e, struct buf *error)
+bool ws_thread_start(struct ws_thread *t, struct engine *e, struct net *net, struct buf *error)
 {
+    t->net = net;
     t->engine = e;
     t->config = engine_config(e);
     pthread_mutex_init(&t->lock, NULL);

@@ -16,6 +16,7 @@ struct ws_addresses;
 
 struct ws_thread {
     struct engine *engine;
+    struct net *net; /* serves tunnels */
     struct config *config;
     struct ws_addresses *addresses; /* of all threads; set before the start */
     struct lws_context *context;
@@ -47,7 +48,7 @@ struct ws_thread {
 };
 
 /* False with a line in `error`; release it in either case. */
-bool ws_thread_start(struct ws_thread *t, struct engine *e, struct buf *error);
+bool ws_thread_start(struct ws_thread *t, struct engine *e, struct net *net, struct buf *error);
 /* Takes over a connected socket. Any thread; false once it stops. */
 bool ws_thread_adopt(struct ws_thread *t, int fd);
 /* Tells it to close its connections and to end; joins nobody. Any thread. */

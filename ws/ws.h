@@ -15,6 +15,8 @@
  * of a client gets one reply with its id (null where it had none); a push has no id: message, join, leave, gap.
  * Replies come in the order of the ops; a publisher that subscribes to its own channel gets the push before the reply.
  *
+ * Subprotocol `atrium.v1.resp3`: the bytes of a RESP3 connection in binary messages, whose bounds mean nothing: tunnel.h.
+ *
  * permessage-deflate is agreed to where ws-deflate is yes: deflate.h.
  *
  * Limits are directives, ws-*. Close codes: 4001 wrong or no credentials, 4008 a message that is no
@@ -37,8 +39,9 @@
 
 struct ws;
 
-/* Starts the door's thread. NULL with a line in `error`. */
-struct ws *ws_open(struct engine *e, struct buf *error);
+/* Starts the door's threads. `net` serves what comes by atrium.v1.resp3; it is closed after the door. NULL with a line in
+ * `error`. */
+struct ws *ws_open(struct engine *e, struct net *net, struct buf *error);
 /* Takes over a connected socket whose request head is still unread; false: the caller keeps it. */
 bool ws_adopt(struct ws *w, int fd);
 /* Takes in no more connections, closes those there are with 4100, spread over ws-drain-seconds at most, and ends the

@@ -86,17 +86,34 @@ static void delist(struct conn *c)
         c->next->prev = c->prev;
 }
 
-void conn_open(struct loop *l, int fd, const struct protocol *protocol)
+static struct session *guest_session(struct conn *c, const struct net_guest *g)
+{
+    struct loop *l = c->loop;
+    struct session *s = session_new(l->engine, c->protocol->door, c->protocol->session_ops, c,
+                                    l->mailbox, g->addr, g->laddr);
+    s->authenticated |= g->authenticated;
+    s->resp = 3;
+    return s;
+}
+
+static struct session *peer_session(struct conn *c)
 {
     char peer[SESSION_ADDR_MAX], local[SESSION_ADDR_MAX];
+    struct loop *l = c->loop;
+    set_socket_options(c->fd, engine_config(l->engine));
+    addresses(c->fd, peer, local, sizeof peer);
+    return session_new(l->engine, c->protocol->door, c->protocol->session_ops, c, l->mailbox, peer,
+                       local);
+}
+
+void conn_open(struct loop *l, int fd, const struct protocol *protocol,
+               const struct net_guest *guest)
+{
     struct conn *c = mem_calloc(sizeof *c);
-    set_socket_options(fd, engine_config(l->engine));
-    addresses(fd, peer, local, sizeof peer);
     c->fd = fd;
     c->loop = l;
     c->protocol = protocol;
-    c->session =
-        session_new(l->engine, protocol->door, protocol->session_ops, c, l->mailbox, peer, local);
+    c->session = guest ? guest_session(c, guest) : peer_session(c);
     c->session->may_move = l->for_long != NULL && protocol->moves;
     protocol->open(c);
     enlist(c);
@@ -388,7 +405,8 @@ static void on_readable(struct conn *c)
         give_back(&c->in, &c->loop->spare_in);
         return;
     }
-    if (n == 0 && (c->held || c->unsynced || c->moving)) { /* what it sent before it closed its side is still served */
+    if (n == 0 && (c->held || c->unsynced ||
+                   c->moving)) { /* what it sent before it closed its side is still served */
         c->ended = true;
         watch(c);
         return;

@@ -97,9 +97,10 @@ static void hand(struct loop *l, struct handed handed)
     loop_wake(l);
 }
 
-void loop_hand_over(struct loop *l, int fd, const struct protocol *protocol)
+void loop_hand_over(struct loop *l, int fd, const struct protocol *protocol,
+                    struct net_guest *guest)
 {
-    hand(l, (struct handed){fd, protocol, NULL});
+    hand(l, (struct handed){fd, protocol, guest, NULL});
 }
 
 void loop_hand_conn(struct loop *l, struct conn *c)
@@ -115,11 +116,13 @@ static void take_handed(struct loop *l)
     l->handed = NULL;
     l->handed_n = l->handed_cap = 0;
     pthread_mutex_unlock(&l->lock);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         if (taken[i].conn)
             conn_arrive(taken[i].conn);
         else
-            conn_open(l, taken[i].fd, taken[i].protocol);
+            conn_open(l, taken[i].fd, taken[i].protocol, taken[i].guest);
+        mem_free(taken[i].guest);
+    }
     mem_free(taken);
 }
 

@@ -61,7 +61,8 @@ struct conn {
     bool held;       /* too much waits to be sent: input is not looked at until it is gone */
     bool ended;      /* the client sends no more, and part of its input is held */
     bool woken;      /* on the loop's list of those to look at again */
-    bool unsynced;   /* on the loop's list of those whose output waits for the log: input is not looked at */
+    bool
+        unsynced; /* on the loop's list of those whose output waits for the log: input is not looked at */
     size_t unsynced_from; /* where in `out` the answers of the last turn begin */
     unsigned unsynced_n;  /* commands answered since then */
     enum wake_reason wake_reason;
@@ -80,7 +81,7 @@ struct loop {
     pthread_t thread;
     struct conn *conns, *moving, *dirty, *dead, *woken, *unsynced;
     struct log_listener log; /* of the log of writes */
-    struct wheel deadlines; /* of blocked commands */
+    struct wheel deadlines;  /* of blocked commands */
     bool any_paused;
     struct buf spare_in, spare_out; /* lent to the connection being served */
     uint64_t swept_at_ms;
@@ -94,7 +95,8 @@ struct loop {
     struct handed { /* sockets on their way in; lock */
         int fd;
         const struct protocol *protocol;
-        struct conn *conn; /* one that moves here, else NULL */
+        struct net_guest *guest; /* owned; NULL: the socket's peer is the client */
+        struct conn *conn;       /* one that moves here, else NULL */
     } * handed;
     size_t handed_n, handed_cap; /* lock */
     bool yields; /* its thread lets others go first where cores are short: for long commands */
@@ -120,15 +122,18 @@ void loop_listen(struct loop *l, struct listener *listeners, size_t n);
 bool loop_start(struct loop *l);
 /* Asks the thread to end, waits for it, closes its connections. */
 void loop_stop(struct loop *l);
-/* Gives a connected socket to the loop. Any thread. */
-void loop_hand_over(struct loop *l, int fd, const struct protocol *protocol);
+/* Gives a connected socket to the loop, and the guest, which may be NULL. Any thread. */
+void loop_hand_over(struct loop *l, int fd, const struct protocol *protocol,
+                    struct net_guest *guest);
 /* Gives a connection away that conn_leave has taken out of its loop. In that loop's thread. */
 void loop_hand_conn(struct loop *l, struct conn *c);
 void loop_wake(struct loop *l);
 
 /* ---- connections; in the loop's thread ----------------------------------------------------------- */
 
-void conn_open(struct loop *l, int fd, const struct protocol *protocol);
+/* `guest`: whom it serves where that is not the socket's peer, else NULL. */
+void conn_open(struct loop *l, int fd, const struct protocol *protocol,
+               const struct net_guest *guest);
 /* Marks bytes of `in` as taken. */
 static inline void conn_consume(struct conn *c, size_t n)
 {

@@ -16,7 +16,7 @@ struct net {
     struct loop *long_loops;
     size_t nlong, long_started, next_long; /* long_lock, but for nlong */
     pthread_mutex_t long_lock;
-    size_t next; /* the loop that gets the next socket; the first loop's thread only */
+    _Atomic size_t next; /* the loop that gets the next socket */
     struct listener listeners[LISTENERS_MAX];
     size_t nlisteners;
     struct buf unix_path; /* with NUL; empty where there is none */
@@ -40,9 +40,16 @@ static void accepted(void *ctx, int fd, const struct protocol *protocol)
     }
     size_t turn = n->next++ % n->nloops;
     if (turn == 0)
-        conn_open(&n->loops[0], fd, protocol);
+        conn_open(&n->loops[0], fd, protocol, NULL);
     else
-        loop_hand_over(&n->loops[turn], fd, protocol);
+        loop_hand_over(&n->loops[turn], fd, protocol, NULL);
+}
+
+void net_adopt(struct net *n, int fd, const struct net_guest *guest)
+{
+    struct net_guest *copy = mem_alloc(sizeof *copy);
+    *copy = *guest;
+    loop_hand_over(&n->loops[n->next++ % n->nloops], fd, &resp_protocol, copy);
 }
 
 static bool add_tcp(struct net *n, enum config_id port_id, const struct protocol *protocol,

@@ -24,6 +24,7 @@ import test_binary
 import test_channels
 import test_deflate
 import test_frames
+import test_resp3
 import test_stalled
 import test_tickets
 from contract import Contract
@@ -659,7 +660,7 @@ def read_contract():
     return yaml.safe_load(c.getresponse().read())
 
 
-MODULES = [globals()] + [vars(module) for module in (test_abuse, test_binary, test_channels, test_deflate, test_frames, test_stalled,
+MODULES = [globals()] + [vars(module) for module in (test_abuse, test_binary, test_channels, test_deflate, test_frames, test_resp3, test_stalled,
                                                        test_tickets)]
 
 
