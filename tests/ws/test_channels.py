@@ -1,6 +1,7 @@
 """What channels keep, over WebSocket: history, resumption, presence, keys, tickets, slow readers, the end of the server.
 Run by run.py."""
 
+import http.client
 import json
 import os
 import signal
@@ -300,6 +301,34 @@ def test_the_end_is_announced():
     with Server() as s, WebSocket(s.http) as a:
         reply = ok(a.ask("subscribe", channel="chat:x", recover={"epoch": at["epoch"], "offset": at["offset"]}))
         assert reply["recovered"] is False and reply["epoch"] != at["epoch"]
+
+
+def test_readyz_says_that_the_server_drains():
+    """503 from the first moment on, while commands are answered still."""
+    with Server() as s:
+        many = [WebSocket(s.http) for _ in range(150)]
+        with Resp(s.port) as r:
+            s.process.send_signal(signal.SIGTERM)
+            many[-1].sock.settimeout(5)
+            many[-1].read_frame() # its close frame: the end has begun
+            c = http.client.HTTPConnection("127.0.0.1", s.http, timeout=5)
+            c.request("GET", "/readyz")
+            assert c.getresponse().status == 503
+            assert r.run("PING") == b"+PONG"
+            assert refused_while_ending(s.http) == 503
+        for w in many:
+            w.close()
+        assert s.process.wait(10) == 0
+
+
+def refused_while_ending(port):
+    try:
+        WebSocket(port).close()
+    except Refused as answer:
+        return answer.status
+    except (ConnectionError, Closed):
+        return 503 # the door is shut
+    return 101
 
 
 def test_namespaces_say_who_may():
