@@ -15,10 +15,9 @@
 #include "http/router.h"
 #include "http/worker.h"
 
-#define NAMES_MAX   TARGET_QUERY_MAX
-#define NAME_MAX_N  1024
-#define PIECE_BYTES 65536u
-#define NO_HISTORY  BYTES("0")
+#define NAMES_MAX  TARGET_QUERY_MAX
+#define NAME_MAX_N 1024
+#define NO_HISTORY BYTES("0")
 
 struct stream {
     unsigned nchannels, npatterns;
@@ -126,24 +125,17 @@ static void move_on(struct stream *s, const struct message *m)
             s->places[i] = (struct position){m->epoch, m->offset};
 }
 
-static bool is_closed(struct request *r, struct bytes channel)
-{
-    return !hub_namespace(engine_hub(r->worker->engine), channel)->ws_subscribe;
-}
-
 /* A pattern lets nothing through that could not be asked for by name. */
 static bool is_hidden(struct request *r, const struct stream *s, const struct message *m)
 {
-    return m->via == SUB_PATTERN && !s->open && is_closed(r, m->channel);
+    return m->via == SUB_PATTERN && !s->open && listening_is_closed(r, m->channel);
 }
 
 static void send_message(struct request *r, struct message *m)
 {
     struct stream *s = r->feed_state;
-    if (is_hidden(r, s, m)) {
-        message_unref(m);
+    if (is_hidden(r, s, m))
         return;
-    }
     move_on(s, m);
     struct json_writer *w = feed_open_event(r, id_of(s), NULL);
     if (s->shared)
@@ -151,7 +143,6 @@ static void send_message(struct request *r, struct message *m)
     else
         put_message(w, m);
     feed_close_event(r);
-    message_unref(m);
 }
 
 static void send_gap(struct request *r, const char *kind, struct bytes name)
@@ -181,32 +172,10 @@ static void send_start(struct request *r)
         send_gap(r, "pattern", s->patterns[i]);
 }
 
-static void go_on(struct request *r)
-{
-    (void)r; /* resumed: the feed is asked again */
-}
-
-/* One piece: as many messages as there are, within its size; or the wait for one. */
 static void next_events(struct request *r)
 {
-    struct message *m;
-    while (r->out.n < PIECE_BYTES) {
-        bool wait = r->out.n == 0;
-        r->then = wait ? go_on : NULL;
-        enum listening_news news = listening_next(r, wait, &m);
-        if (news == LISTENING_WAIT)
-            return;
-        r->then = NULL;
-        if (news == LISTENING_MESSAGE)
-            send_message(r, m);
-        else if (news == LISTENING_READY)
-            send_start(r);
-        else if (news == LISTENING_QUIET)
-            feed_heartbeat(r);
-        r->feed_ended = news == LISTENING_OVER;
-        if (news == LISTENING_OVER || news == LISTENING_NOTHING)
-            return;
-    }
+    static const struct listening_form form = {send_start, send_message};
+    listening_write(r, &form);
 }
 
 /* ---- the request ----------------------------------------------------------------------------- */
@@ -267,9 +236,9 @@ static bool may_listen(const struct stream *s, const struct grant *g)
 /* Without a ticket: where there is a password, it has been shown. False: answered. */
 static bool check_open(struct request *r, struct stream *s)
 {
-    s->open = !config_is_empty(engine_config(r->worker->engine), CONFIG_REQUIREPASS);
+    s->open = listening_has_password(r);
     for (unsigned i = 0; i < s->nchannels && !s->open; i++) {
-        if (!is_closed(r, s->channels[i]))
+        if (!listening_is_closed(r, s->channels[i]))
             continue;
         problem(r, "no-permission", "this channel needs a ticket that names it");
         return false;
@@ -291,7 +260,7 @@ static bool spend_ticket(struct request *r, struct stream *s, struct bytes *user
     bool may = may_listen(s, g);
     s->open = g->n > 0; /* its patterns are what it names */
     for (unsigned i = 0; i < s->nchannels && !s->open; i++)
-        may &= !is_closed(r, s->channels[i]);
+        may &= !listening_is_closed(r, s->channels[i]);
     if (g->user.n)
         *user = arena_copy(&r->arena, g->user);
     grant_free(g);

@@ -10,8 +10,9 @@
 #include "http/feed.h"
 #include "http/worker.h"
 
-#define EVENTS_MAX 64
-#define LOOK_MS    1000 /* how exact heartbeats are */
+#define EVENTS_MAX  64
+#define PIECE_BYTES 65536u /* of a feed */
+#define LOOK_MS     1000   /* how exact heartbeats are */
 
 struct listener {
     struct listening_room *room;
@@ -430,4 +431,45 @@ void listening_free(struct listening_room *room)
         close(room->wake_fd);
     pthread_mutex_destroy(&room->lock);
     mem_free(room);
+}
+
+/* ---- feeds ------------------------------------------------------------------------------------- */
+
+static void look_again(struct request *r)
+{
+    (void)r; /* resumed: the feed is asked again */
+}
+
+void listening_write(struct request *r, const struct listening_form *form)
+{
+    struct message *m;
+    while (r->out.n < PIECE_BYTES) {
+        bool wait = r->out.n == 0;
+        r->then = wait ? look_again : NULL;
+        enum listening_news news = listening_next(r, wait, &m);
+        if (news == LISTENING_WAIT)
+            return;
+        r->then = NULL;
+        if (news == LISTENING_MESSAGE) {
+            form->message(r, m);
+            message_unref(m);
+        } else if (news == LISTENING_READY) {
+            form->start(r);
+        } else if (news == LISTENING_QUIET) {
+            feed_heartbeat(r);
+        }
+        r->feed_ended = news == LISTENING_OVER;
+        if (news == LISTENING_OVER || news == LISTENING_NOTHING)
+            return;
+    }
+}
+
+bool listening_is_closed(const struct request *r, struct bytes channel)
+{
+    return !hub_namespace(engine_hub(r->worker->engine), channel)->ws_subscribe;
+}
+
+bool listening_has_password(const struct request *r)
+{
+    return !config_is_empty(engine_config(r->worker->engine), CONFIG_REQUIREPASS);
 }

@@ -58,6 +58,20 @@ struct listening_place {
 };
 struct listening_place listening_place(const struct request *r, unsigned channel);
 
+/* How a feed of listening writes. */
+struct listening_form {
+    void (*start)(struct request *r);                      /* it is ready */
+    void (*message)(struct request *r, struct message *m); /* a message that it may see */
+};
+/* One piece: as many messages as there are, within its size; or the wait for one. */
+void listening_write(struct request *r, const struct listening_form *form);
+
+/* Is the channel one of a namespace with ws_subscribe=no? Then who showed neither the password nor a ticket that names it
+ * does not hear it, by a pattern either. */
+bool listening_is_closed(const struct request *r, struct bytes channel);
+/* Has the password been shown, where there is one? */
+bool listening_has_password(const struct request *r);
+
 /* When the request is over. */
 void listening_leave(struct request *r);
 

@@ -244,7 +244,8 @@ void replay_leave(struct request *r)
 {
     if (!r->kept)
         return;
-    if (is_passing(r->status) && !r->log_position) {
+    bool kept = !r->feed && (!is_passing(r->status) || r->log_position);
+    if (!kept) {
         replay_forget(r);
         return;
     }

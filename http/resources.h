@@ -25,6 +25,7 @@
     X(vector_projection_routes)                                                                    \
     X(commands_routes)                                                                             \
     X(transactions_routes)                                                                         \
+    X(upstash_events_routes)                                                                       \
     X(upstash_routes)                                                                              \
     X(tickets_routes)                                                                              \
     X(events_routes)                                                                               \

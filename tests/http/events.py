@@ -6,9 +6,9 @@ import socket
 
 
 class Listener:
-    def __init__(self, door, path, timeout=10, **headers):
+    def __init__(self, door, path, timeout=10, method="GET", **headers):
         self.socket = socket.create_connection(("127.0.0.1", door.http_port), timeout)
-        lines = ["GET %s HTTP/1.1" % path, "Host: x", "Accept: text/event-stream"]
+        lines = ["%s %s HTTP/1.1" % (method, path), "Host: x", "Accept: text/event-stream"]
         lines += ["%s: %s" % (name.replace("_", "-"), value) for name, value in headers.items()]
         self.socket.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
         self.raw, self.text = b"", b""

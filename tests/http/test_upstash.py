@@ -5,7 +5,8 @@ import json
 import os
 import subprocess
 
-from door import ROOT, Program, equal
+from door import ROOT, Program, equal, problem
+from events import Listener
 
 
 def run(door, *words, **headers):
@@ -111,3 +112,41 @@ def test_tokens(door):
             assert json.loads(answer.data)["error"]
         equal(mine.get("/v1/keys/k?_token=secret").status, 401)
         mine.close()
+
+
+def listen(door, path, **headers):
+    return Listener(door, "/upstash/" + path, method="POST", Content_Length=0, **headers).start()
+
+
+def test_subscriptions(door):
+    one, many = listen(door, "subscribe/up%2Cone"), listen(door, "psubscribe/up*")
+    equal(one.block(), ["data: subscribe,up,one,1"])
+    equal(many.block(), ["data: psubscribe,up*,1"])
+    for data in ("hello", "", "a,b", "two\nlines", "and\r\nthree\rmore\n"):
+        equal(run(door, "PUBLISH", "up,one", data), (200, {"result": 2}))
+        lines = ["data: " + line for line in data.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
+        equal(one.block(), ["data: message,up,one," + lines[0][6:]] + lines[1:])
+        equal(many.block(), ["data: pmessage,up*,up,one," + lines[0][6:]] + lines[1:])
+    one.close()
+    many.close()
+
+
+def test_subscriptions_that_are_refused(door):
+    problem(door.post("/upstash/subscribe/c", None, Accept="application/json"), 406, "not-acceptable")
+    equal(door.request("GET", "/upstash/subscribe/c").status, 400) # a path with a command that does not go here
+    problem(door.post("/upstash/subscribe/" + "x" * 1025, None, Accept="text/event-stream"), 400, "bad-arguments")
+    with Program("--channel-namespace", "mine: ws_subscribe=no") as mine:
+        problem(mine.post("/upstash/subscribe/mine:1", None, Accept="text/event-stream"), 403, "no-permission")
+        listener = listen(mine, "psubscribe/*")
+        equal(listener.block(), ["data: psubscribe,*,1"])
+        run(mine, "PUBLISH", "mine:1", "hidden")
+        run(mine, "PUBLISH", "other", "shown")
+        equal(listener.block(), ["data: pmessage,*,other,shown"])
+        listener.close()
+
+
+def test_a_subscription_is_not_kept_for_its_key(door):
+    for _ in range(2):
+        listener = listen(door, "subscribe/kept", Idempotency_Key="a-listener")
+        equal(listener.block(), ["data: subscribe,kept,1"])
+        listener.close()

@@ -208,6 +208,14 @@ async function commands(): Promise<void> {
   refused(await client.POST('/v1/transactions', {body}), 412, 'watch-failed');
 }
 
+async function firstOf(stream: unknown): Promise<string> {
+  assert.ok(stream);
+  let text = '';
+  for await (const piece of stream as AsyncIterable<Uint8Array>)
+    if ((text += Buffer.from(piece).toString()).includes('data:')) break;
+  return text;
+}
+
 async function upstash(): Promise<void> {
   assert.deepEqual(ok(await client.POST('/upstash', {body: ['SET', 'up', 1]})), {result: 'OK'});
   assert.deepEqual(ok(await client.POST('/upstash/pipeline', {body: [['INCR', 'up'], ['INCR', 'text']]}))[0], {result: 2});
@@ -215,6 +223,11 @@ async function upstash(): Promise<void> {
   const path = {command: 'dbsize'};
   assert.ok('result' in ok(await client.GET('/upstash/{command}', {params: {path}})));
   assert.ok('result' in ok(await client.POST('/upstash/{command}', {params: {path}})));
+  const stream = {Accept: 'text/event-stream'};
+  const one = await client.POST('/upstash/subscribe/{channel}', {params: {path: {channel: 'up'}}, headers: stream, parseAs: 'stream'});
+  assert.match(await firstOf(one.data), /^data: subscribe,up,1\n\n$/m);
+  const many = await client.POST('/upstash/psubscribe/{pattern}', {params: {path: {pattern: 'up*'}}, headers: stream, parseAs: 'stream'});
+  assert.match(await firstOf(many.data), /^data: psubscribe,up\*,1\n\n$/m);
 }
 
 async function channels(): Promise<void> {

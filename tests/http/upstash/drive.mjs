@@ -142,6 +142,24 @@ const parts = {
     await assert.rejects(bad.exec(), /wrong number of arguments/);
     assert.equal(await redis.get('tx'), 2);
   },
+  async subscriptions() {
+    const got = [], gone = [];
+    const one = redis.subscribe('chat'), many = redis.psubscribe('chat:*');
+    const counts = Promise.all([one, many].map((s, i) => new Promise(done => s.on(i ? 'psubscribe' : 'subscribe', done))));
+    one.on('message', m => got.push(m));
+    one.on('error', e => gone.push(e));
+    many.on('pmessage', m => got.push(m));
+    assert.deepEqual(await counts, [1, 1]);
+    for (const data of ['hello, you', {a: [1, 2]}, 5]) assert.equal(await redis.publish('chat', data), 1);
+    assert.equal(await redis.publish('chat:1', '"x"'), 1);
+    while (got.length < 4) await new Promise(done => setTimeout(done, 5));
+    assert.deepEqual(got, [{channel: 'chat', message: 'hello, you'}, {channel: 'chat', message: {a: [1, 2]}},
+      {channel: 'chat', message: 5}, {pattern: 'chat:*', channel: 'chat:1', message: 'x'}]);
+    await one.unsubscribe();
+    await many.unsubscribe(['chat:*']);
+    while (await redis.publish('chat', 'late') || await redis.publish('chat:1', 'late')) await new Promise(done => setTimeout(done, 5));
+    assert.deepEqual(gone, []);
+  },
   async errors() {
     await redis.set('text', 'x');
     await assert.rejects(single.incr('text'), /ERR value is not an integer or out of range, command was: \["incr","text"\]/);
