@@ -149,7 +149,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct input in = {data, size};
     if (!thread.engine)
         open_thread();
-    struct ws_conn *c = ws_conn_new(&thread, (struct lws *)&thread, true, grant_new(&all));
+    struct ws_conn *c =
+        ws_conn_new(&thread, (struct lws *)&thread,
+                    (struct ws_greeting){.authenticated = true, .grant = grant_new(&all)});
     struct ws_inflater *inflater = NULL;
     for (int i = 0; in.n && i < MESSAGES_MAX && !c->closing; i++)
         take_message(c, &inflater, &in);
