@@ -13,7 +13,7 @@ import struct
 import threading
 import time
 
-from client import CLOSE, PING, TEXT, Closed, Resp, WebSocket, frame
+from client import BINARY, CLOSE, PING, TEXT, Closed, Resp, WebSocket, frame
 
 PORT = int(os.environ["ATRIUM_PORT"])
 HTTP = int(os.environ["ATRIUM_HTTP_PORT"])
@@ -111,10 +111,31 @@ OPS = [
 ]
 
 
+def resp_of(*words):
+    return frame(BINARY, b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(w), w) for w in words))
+
+
+# The same under atrium.v1.resp3: a client leaves while it waits, listens, queues.
+RESP3 = [
+    resp_of(b"HELLO", b"3"),
+    resp_of(b"SET", b"leave", b"x" * 3000, b"PX", b"1000"),
+    resp_of(b"LRANGE", b"leave:list", b"0", b"-1"),
+    resp_of(b"BLPOP", b"leave:none", b"0"),
+    resp_of(b"SUBSCRIBE", b"leave", b"chat:leave"),
+    resp_of(b"PSUBSCRIBE", b"lea*"),
+    resp_of(b"MULTI") + resp_of(b"INCR", b"leave:n"),
+    resp_of(b"WATCH", b"leave"),
+    frame(BINARY, b"*2\r\n$3\r\nGE"),
+]
+
+
 def leave(rng):
     """One client: a handshake, perhaps some ops, the last one perhaps not whole, and it goes: by FIN, by half a FIN or by RST."""
-    data = head() + b"".join(rng.choice(OPS) for _ in range(rng.randrange(4)))
-    last = rng.choice(OPS)
+    plain = rng.random() < 0.2
+    ops = RESP3 if plain else OPS
+    opened = head(Sec_WebSocket_Protocol="atrium.v1.resp3") if plain else head()
+    data = opened + b"".join(rng.choice(ops) for _ in range(rng.randrange(4)))
+    last = rng.choice(ops)
     data += last[:rng.randrange(len(last) + 1)]
     if rng.random() < 0.1:
         data = data[:rng.randrange(len(data))]
@@ -185,14 +206,13 @@ def test_leaving_in_the_middle_of_every_op():
             finally:
                 stop.set()
                 publisher.join()
-        r.run("DEL", "leave:list", "leave")
+        r.run("DEL", "leave:list", "leave", "leave:n")
 
 
 def test_leaving_at_every_byte():
     """One of each op, cut at each byte of it."""
-    opened = head()
     with Baseline():
-        for op in OPS:
+        for opened, op in [(head(), op) for op in OPS] + [(head(Sec_WebSocket_Protocol="atrium.v1.resp3"), op) for op in RESP3]:
             step = 1 if len(op) < 200 and not SANITIZED else max(1, len(op) // 50)
             for cut in range(0, len(op), step):
                 s = dial()
