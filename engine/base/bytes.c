@@ -193,8 +193,10 @@ bool bytes_utf8_begins(struct bytes s)
 
 /* ---- buf ----------------------------------------------------------------------------------- */
 
-#define BUF_MIN  64
-#define BUF_STEP ((size_t)1 << 20)
+#define BUF_MIN   64
+#define BUF_LARGE 65536
+#define BUF_REST  1024
+#define BUF_STEP  ((size_t)1 << 20)
 
 void buf_release(struct buf *b)
 {
@@ -208,6 +210,8 @@ char *buf_reserve_slow(struct buf *b, size_t more)
     if (need < b->n)
         mem_exhausted(more);
     size_t cap = b->cap ? b->cap : BUF_MIN;
+    if (need >= BUF_LARGE && need / 2 >= cap) /* one large piece may well be nearly all */
+        cap = (need / BUF_MIN + 1) * BUF_MIN + BUF_REST;
     while (cap < need)
         cap += cap < BUF_STEP ? cap : (cap / 2 > BUF_STEP ? cap / 2 : BUF_STEP);
     b->p = mem_realloc(b->p, cap);

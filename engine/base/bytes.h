@@ -53,7 +53,8 @@ size_t bytes_utf8_check(struct bytes s);
 /* Are these, at most three, the first bytes of a longer sequence? */
 bool bytes_utf8_begins(struct bytes s);
 
-/* An owned buffer. `p` may be NULL while cap is 0. Growth doubles up to 1 MiB, then adds 1 MiB..50%;
+/* An owned buffer. `p` may be NULL while cap is 0. Growth doubles up to 1 MiB, then adds 1 MiB..50%; a large piece
+ * that is longer than that gets its own length;
  * out of memory aborts (callers check client-sized lengths against a limit first). */
 struct buf {
     char *p;

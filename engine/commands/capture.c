@@ -91,7 +91,7 @@ static size_t parts_of(enum reply_kind kind, size_t count)
 
 static void capture_open(struct reply *r, enum reply_kind kind, size_t count)
 {
-    add_node(r, kind_of(kind))->count = parts_of(kind, count);
+    add_node(r, kind_of(kind))->count = (uint32_t)parts_of(kind, count);
 }
 
 static size_t capture_begin(struct reply *r)
@@ -104,7 +104,7 @@ static void capture_end(struct reply *r, size_t mark, enum reply_kind kind, size
 {
     struct reply_node *node = &((struct capture *)r)->nodes[mark];
     node->kind = kind_of(kind);
-    node->count = parts_of(kind, count);
+    node->count = (uint32_t)parts_of(kind, count);
 }
 
 static const struct reply_ops capture_ops = {

@@ -172,12 +172,15 @@ enum node_kind {
 /* A captured reply: nodes in the order of the events. A container's parts follow it; a map of n pairs has
  * 2n parts. */
 struct reply_node {
-    enum node_kind kind;
-    enum error_code code; /* of NODE_ERROR */
-    int64_t integer;      /* NODE_INT, NODE_BOOL; NODE_NULL: 1 for a null array */
-    double real;
-    size_t count;     /* parts of a container (2n for a map) */
-    size_t text, len; /* NODE_BULK, NODE_SIMPLE, NODE_ERROR (whole line): place in `text` */
+    enum node_kind kind : 8;
+    enum error_code code : 8; /* of NODE_ERROR */
+    uint32_t count;           /* parts of a container (2n for a map), else 0 */
+    union {
+        int64_t integer; /* NODE_INT, NODE_BOOL; NODE_NULL: 1 for a null array */
+        double real;     /* NODE_DOUBLE */
+        size_t text;     /* NODE_BULK, NODE_SIMPLE, NODE_ERROR (whole line): place in `text` */
+    };
+    size_t len; /* of the text, else 0 */
 };
 
 struct capture {
@@ -193,7 +196,7 @@ void capture_release(struct capture *c);
 
 static inline struct bytes capture_text(const struct capture *c, const struct reply_node *node)
 {
-    return bytes_of(c->text.p + node->text, node->len);
+    return bytes_of(c->text.p + (node->len ? node->text : 0), node->len);
 }
 
 /* Gives what was captured to another sink. */

@@ -40,12 +40,41 @@ static int is_early(const void *p)
     return (const char *)p >= early && (const char *)p < early + sizeof early;
 }
 
-static void *count(void *p)
+/* At the end of each block that was asked for here stands how long it was to be: allocators round up. */
+struct trailer {
+    uint64_t size, mark;
+};
+
+static struct trailer *trailer_of(void *p)
 {
-    int64_t now = atomic_fetch_add(&figures[0], (int64_t)usable(p)) + (int64_t)usable(p), most = atomic_load(&figures[1]);
+    return (struct trailer *)((char *)p + usable(p) / 16 * 16 - sizeof(struct trailer));
+}
+
+static uint64_t mark_of(const void *p)
+{
+    return (uint64_t)(uintptr_t)p ^ 0x5ca1ab1e0ddba11;
+}
+
+/* Blocks that came by another door have no trailer. */
+static int64_t size_of(void *p)
+{
+    struct trailer *t = trailer_of(p);
+    return t->mark == mark_of(p) ? (int64_t)t->size : (int64_t)usable(p);
+}
+
+static void *count(void *p, size_t n)
+{
+    *trailer_of(p) = (struct trailer){n, mark_of(p)};
+    int64_t now = atomic_fetch_add(&figures[0], (int64_t)n) + (int64_t)n, most = atomic_load(&figures[1]);
     while (now > most && !atomic_compare_exchange_weak(&figures[1], &most, now)) {
     }
     return p;
+}
+
+static void forget(void *p)
+{
+    atomic_fetch_sub(&figures[0], size_of(p));
+    trailer_of(p)->mark = 0;
 }
 
 void *calloc(size_t n, size_t size)
@@ -57,35 +86,36 @@ void *calloc(size_t n, size_t size)
             abort();
         return p;
     }
-    return count(real_calloc(n, size));
+    return count(real_calloc(1, n * size + 2 * sizeof(struct trailer)), n * size);
 }
 
 void *malloc(size_t n)
 {
     if (!real_malloc)
         find();
-    return count(real_malloc(n));
+    return count(real_malloc(n + 2 * sizeof(struct trailer)), n);
 }
 
 void free(void *p)
 {
     if (!p || is_early(p))
         return;
-    atomic_fetch_sub(&figures[0], (int64_t)usable(p));
+    forget(p);
     real_free(p);
 }
 
+/* As one that copies: both are held for a moment. */
 void *realloc(void *p, size_t n)
 {
     if (!real_malloc)
         find();
-    if (is_early(p)) {
+    if (!p || is_early(p)) {
         void *fresh = malloc(n);
-        memcpy(fresh, p, n);
-        return fresh;
+        return p ? memcpy(fresh, p, n) : fresh;
     }
-    int64_t before = p ? (int64_t)usable(p) : 0;
-    void *fresh = real_realloc(p, n);
-    atomic_fetch_sub(&figures[0], before);
-    return count(fresh);
+    size_t kept = (size_t)size_of(p);
+    void *fresh = malloc(n);
+    memcpy(fresh, p, kept < n ? kept : n);
+    free(p);
+    return fresh;
 }
