@@ -74,7 +74,7 @@ $(BUILD)/hnswlib_peer.o: tests/bench/hnswlib_peer.cpp
 	@mkdir -p $(@D)
 	$(CXX) -std=c++11 -O3 -march=native -DNDEBUG -c -o $@ $<
 
-$(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/served.o $(OBJ)
+$(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/served.o $(BUILD)/tests/fuzz/drawn.o $(OBJ)
 	$(CC) $(CFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
 
 # What http/pages.c takes into the program: files of the tree, and what is made of them.

@@ -396,6 +396,25 @@ class Log(unittest.TestCase):
         with atrium(self.folder) as c:
             self.assertEqual(c.dbsize(), 300)
 
+    def test_commands_that_no_log_has(self):
+        """Whoever can write the file must not make the program end, wait or read other files at its start."""
+        with atrium(self.folder) as c:
+            c.set("a", 1)
+            synced(c)
+        path = os.path.join(self.files, self.manifest()[-1].split()[1])
+        with open(path, "rb") as f:
+            data = f.read()
+        for words in (["SHUTDOWN"], ["GET", "a"], ["CONFIG", "SET", "dir", "/"], ["MONITOR"], ["SUBSCRIBE", "c"]):
+            for before in (b"", b"*1\r\n$5\r\nMULTI\r\n"):
+                with open(path, "wb") as f:
+                    f.write(data + before + b"*%d\r\n" % len(words))
+                    f.write(b"".join(b"$%d\r\n%s\r\n" % (len(w), w.encode()) for w in words))
+                self.assertIn("is no command of a log", self.refuses_to_start())
+        with open(path, "wb") as f:
+            f.write(data)
+        with atrium(self.folder) as c:
+            self.assertEqual(c.get("a"), b"1")
+
     def test_missing_files(self):
         with atrium(self.folder) as c:
             c.set("a", 1)
