@@ -152,6 +152,14 @@ static bool expire_due(struct engine *e, struct gate_word *word)
     return done > 0;
 }
 
+static void sample_rates(struct engine *e)
+{
+    const uint64_t counts[RATE_COUNT] = {engine_counter(e, COUNTER_COMMANDS),
+                                         engine_counter(e, COUNTER_BYTES_IN),
+                                         engine_counter(e, COUNTER_BYTES_OUT)};
+    rates_sample(&e->rates, clock_mono_us() / 1000, counts);
+}
+
 static void *timer_main(void *arg)
 {
     struct engine *e = arg;
@@ -177,6 +185,7 @@ static void *timer_main(void *arg)
         snapshot_turn(e);
         if (!loading_runs(&e->loading))
             journal_turn(e);
+        sample_rates(e);
         mem_used_bytes(); /* keeps the peak current */
         pthread_mutex_lock(&e->timer_lock);
     }

@@ -13,6 +13,7 @@
 #include "commands/journal.h"
 #include "commands/loading.h"
 #include "commands/monitor.h"
+#include "commands/rates.h"
 #include "commands/slowlog.h"
 #include "commands/snapshot.h"
 #include "commands/stats.h"
@@ -76,6 +77,7 @@ struct engine {
     pthread_mutex_t log_listeners_lock; /* a leaf */
     struct log_listener *log_listeners; /* log_listeners_lock */
     struct loading_state loading;
+    struct rates rates;
 
     pthread_t timer;
     pthread_mutex_t timer_lock;

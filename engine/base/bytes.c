@@ -209,11 +209,12 @@ char *buf_reserve_slow(struct buf *b, size_t more)
     size_t need = b->n + more;
     if (need < b->n)
         mem_exhausted(more);
-    size_t cap = b->cap ? b->cap : BUF_MIN;
-    if (need >= BUF_LARGE && need / 2 >= cap) /* one large piece may well be nearly all */
-        cap = (need / BUF_MIN + 1) * BUF_MIN + BUF_REST;
+    size_t cap = b->cap ? b->cap : BUF_MIN, before = cap;
     while (cap < need)
         cap += cap < BUF_STEP ? cap : (cap / 2 > BUF_STEP ? cap / 2 : BUF_STEP);
+    size_t exact = (need / BUF_MIN + 1) * BUF_MIN + BUF_REST;
+    if (need >= BUF_LARGE && need / 2 >= before && exact < cap) /* it may well be nearly all */
+        cap = exact;
     b->p = mem_realloc(b->p, cap);
     b->cap = cap;
     return b->p + b->n;

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "commands/snapshot.h"
 #include "commands/exec.h"
+#include "commands/memory_figures.h"
 #include "commands/session.h"
 #include "internal.h"
 
@@ -60,29 +61,71 @@ static void take_value(const char *name, struct bytes value, void *ctx)
     buf_add_char(ctx, '\0');
 }
 
+/* "1.50M"; Redis has a unit for each size, this one suits all. */
+static void put_bytes(struct buf *out, const char *name, size_t bytes)
+{
+    buf_printf(out, "%s:%zu\r\n%s_human:%.2fM\r\n", name, bytes, name, (double)bytes / 1048576);
+}
+
+static double ratio(size_t a, size_t b)
+{
+    return b ? (double)a / (double)b : 1.0;
+}
+
+/* How much larger a is than b, in proportion and in bytes. */
+static void put_excess(struct buf *out, const char *ratio_name, const char *bytes_name, size_t a,
+                       size_t b)
+{
+    buf_printf(out, "%s:%.2f\r\n%s:%lld\r\n", ratio_name, ratio(a, b), bytes_name,
+               (long long)a - (long long)b);
+}
+
+static void put_allocator(struct buf *out, const struct memory_figures *f)
+{
+    const struct mem_figures *m = &f->allocator;
+    buf_printf(out, "allocator_allocated:%zu\r\nallocator_active:%zu\r\nallocator_resident:%zu\r\n",
+               m->allocated, m->active, m->resident);
+    put_excess(out, "allocator_frag_ratio", "allocator_frag_bytes", m->active, m->allocated);
+    put_excess(out, "allocator_rss_ratio", "allocator_rss_bytes", m->resident, m->active);
+    put_excess(out, "rss_overhead_ratio", "rss_overhead_bytes", f->resident, m->resident);
+    put_excess(out, "mem_fragmentation_ratio", "mem_fragmentation_bytes", f->resident, f->used);
+    buf_printf(out, "mem_allocator:%s\r\n", mem_allocator_name());
+}
+
+static void put_shares(struct buf *out, const struct memory_figures *f)
+{
+    size_t net = f->used > f->startup ? f->used - f->startup : 0;
+    buf_printf(out, "used_memory_peak_perc:%.2f%%\r\nused_memory_overhead:%zu\r\n",
+               ratio(f->used, f->peak) * 100, f->overhead);
+    buf_printf(out, "used_memory_startup:%zu\r\nused_memory_dataset:%zu\r\n", f->startup,
+               f->dataset);
+    buf_printf(out, "used_memory_dataset_perc:%.2f%%\r\nused_memory_tables:%zu\r\n",
+               net ? ratio(f->dataset, net) * 100 : 0.0, f->tables);
+    buf_printf(out, "mem_clients_normal:%zu\r\nmem_clients_slaves:0\r\nmem_aof_buffer:%zu\r\n",
+               f->clients, f->log_buffer);
+    buf_printf(out, "mem_not_counted_for_evict:%zu\r\nmem_replication_backlog:0\r\n",
+               f->log_buffer);
+}
+
 static void info_memory(struct exec *x, struct buf *out)
 {
-    size_t used = mem_used_bytes(), peak = mem_peak_bytes(), resident = mem_resident_bytes();
-    struct keyspace_stats st = keyspace_stats(x->ks);
-    int64_t limit = config_int(x->engine->config, CONFIG_MAXMEMORY);
+    struct memory_figures f = memory_figures(x->engine);
     struct buf policy;
     buf_init(&policy);
     config_each(x->engine->config, BYTES("maxmemory-policy"), take_value, &policy);
-    buf_printf(out, "used_memory:%zu\r\nused_memory_human:%.2fM\r\nused_memory_rss:%zu\r\n", used,
-               (double)used / 1048576, resident);
-    buf_printf(
-        out,
-        "used_memory_rss_human:%.2fM\r\nused_memory_peak:%zu\r\nused_memory_peak_human:%.2fM\r\n",
-        (double)resident / 1048576, peak, (double)peak / 1048576);
-    buf_printf(out, "used_memory_tables:%zu\r\nmaxmemory:%lld\r\nmaxmemory_human:%.2fM\r\n",
-               st.table_bytes, (long long)limit, (double)limit / 1048576);
-    buf_printf(out, "maxmemory_policy:%s\r\nmem_fragmentation_ratio:%.2f\r\nmem_allocator:%s\r\n",
-               policy.p, used ? (double)resident / (double)used : 1.0, mem_allocator_name());
-    buf_printf(out, "lazyfree_pending_objects:%zu\r\n", st.reclaim_pending);
+    put_bytes(out, "used_memory", f.used);
+    put_bytes(out, "used_memory_rss", f.resident);
+    put_bytes(out, "used_memory_peak", f.peak);
+    put_shares(out, &f);
+    put_bytes(out, "total_system_memory",
+              (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE));
+    put_bytes(out, "maxmemory", (size_t)config_int(x->engine->config, CONFIG_MAXMEMORY));
+    buf_printf(out, "maxmemory_policy:%s\r\n", policy.p);
+    put_allocator(out, &f);
+    buf_printf(out, "lazyfree_pending_objects:%zu\r\n", keyspace_stats(x->ks).reclaim_pending);
     buf_release(&policy);
 }
 
-/* There is no log of writes. */
 static void info_persistence(struct exec *x, struct buf *out)
 {
     loading_info_lines(x->engine, out);
@@ -92,6 +135,30 @@ static void info_persistence(struct exec *x, struct buf *out)
     buf_add_str(out, "module_fork_in_progress:0\r\nmodule_fork_last_cow_size:0\r\n");
 }
 
+static void put_rates(struct exec *x, struct buf *out)
+{
+    const struct rates *r = &x->engine->rates;
+    buf_printf(out, "instantaneous_ops_per_sec:%llu\r\n",
+               (unsigned long long)rates_mean(r, RATE_COMMANDS));
+    buf_printf(out, "instantaneous_input_kbps:%.2f\r\ninstantaneous_output_kbps:%.2f\r\n",
+               (double)rates_mean(r, RATE_BYTES_IN) / 1024,
+               (double)rates_mean(r, RATE_BYTES_OUT) / 1024);
+}
+
+static void count_one(struct bytes name, void *ctx)
+{
+    (void)name;
+    ++*(size_t *)ctx;
+}
+
+/* Channels that have subscribers. */
+static size_t channel_count(struct exec *x, enum sub_kind kind)
+{
+    size_t n = 0;
+    hub_channels(x->engine->hub, kind, NULL, count_one, &n);
+    return n;
+}
+
 static void info_stats(struct exec *x, struct buf *out)
 {
     struct keyspace_stats st = keyspace_stats(x->ks);
@@ -99,16 +166,19 @@ static void info_stats(struct exec *x, struct buf *out)
                count_of(x, COUNTER_CONNECTIONS), count_of(x, COUNTER_COMMANDS));
     buf_printf(out, "total_net_input_bytes:%llu\r\ntotal_net_output_bytes:%llu\r\n",
                count_of(x, COUNTER_BYTES_IN), count_of(x, COUNTER_BYTES_OUT));
+    put_rates(x, out);
     buf_printf(out, "rejected_connections:%llu\r\nexpired_keys:%llu\r\nexpired_subkeys:%llu\r\n",
                count_of(x, COUNTER_REJECTED), (unsigned long long)st.expired_keys,
                (unsigned long long)st.expired_fields);
     buf_printf(out, "evicted_keys:%llu\r\nkeyspace_hits:%llu\r\nkeyspace_misses:%llu\r\n",
                (unsigned long long)st.evicted_keys, count_of(x, COUNTER_HITS),
                count_of(x, COUNTER_MISSES));
-    buf_printf(
-        out, "pubsub_patterns:%zu\r\ntotal_messages_published:%llu\r\ntotal_error_replies:%llu\r\n",
-        hub_pattern_count(x->engine->hub), count_of(x, COUNTER_PUBLISHED),
-        count_of(x, COUNTER_ERRORS));
+    buf_printf(out,
+               "pubsub_channels:%zu\r\npubsubshard_channels:%zu\r\npubsub_patterns:%zu\r\n"
+               "total_messages_published:%llu\r\ntotal_error_replies:%llu\r\n",
+               channel_count(x, SUB_CHANNEL), channel_count(x, SUB_SHARD),
+               hub_pattern_count(x->engine->hub), count_of(x, COUNTER_PUBLISHED),
+               count_of(x, COUNTER_ERRORS));
     buf_printf(out,
                "client_output_buffer_limit_disconnections:%llu\r\n"
                "websocket_messages_dropped:%llu\r\n"

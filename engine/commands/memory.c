@@ -1,7 +1,7 @@
 /* MEMORY: what keys, the program and its allocator take. */
 #include "base/mem.h"
 #include "commands/exec.h"
-#include "commands/session.h"
+#include "commands/memory_figures.h"
 #include "internal.h"
 
 static void cmd_memory_usage(struct exec *x)
@@ -75,70 +75,57 @@ static void reply_excess(struct exec *x, const char *name, size_t a, size_t b)
     reply_int(x->reply, (int64_t)a - (int64_t)b);
 }
 
-static void add_session(struct session *s, void *ctx)
-{
-    *(size_t *)ctx += session_bytes(s);
-}
-
-/* What replication, cluster, log and scripts take is 0: there are none. */
+/* What replication, cluster and scripts take is 0: there are none. */
 static void reply_absent(struct exec *x)
 {
     reply_figure(x, "replication.backlog", 0);
     reply_figure(x, "clients.slaves", 0);
     reply_figure(x, "cluster.links", 0);
-    reply_figure(x, "aof.buffer", 0);
     reply_figure(x, "lua.caches", 0);
     reply_figure(x, "functions.caches", 0);
 }
 
-static void reply_dataset(struct exec *x, size_t used)
+static void reply_dataset(struct exec *x, const struct memory_figures *f)
 {
-    struct keyspace_stats st = keyspace_stats(x->ks);
-    size_t keys = 0, clients = 0, startup = x->engine->startup_bytes;
-    for (unsigned db = 0; db < DB_COUNT; db++)
-        keys += keyspace_size(x->ks, db);
-    session_each(x->engine, add_session, &clients);
-    size_t overhead = startup + clients + st.table_bytes;
-    size_t dataset = used > overhead ? used - overhead : 0,
-           net = used > startup ? used - startup : 0;
-    reply_figure(x, "startup.allocated", startup);
-    reply_figure(x, "clients.normal", clients);
-    reply_figure(x, "overhead.hashtable.main", st.table_bytes);
-    reply_figure(x, "overhead.total", overhead);
-    reply_figure(x, "keys.count", keys);
-    reply_figure(x, "keys.bytes-per-key", keys ? net / keys : 0);
-    reply_figure(x, "dataset.bytes", dataset);
-    reply_percentage(x, "dataset.percentage", dataset, net);
-    reply_figure(x, "lazyfree.pending", st.reclaim_pending);
+    size_t net = f->used > f->startup ? f->used - f->startup : 0;
+    reply_figure(x, "startup.allocated", f->startup);
+    reply_figure(x, "clients.normal", f->clients);
+    reply_figure(x, "aof.buffer", f->log_buffer);
+    reply_figure(x, "overhead.hashtable.main", f->tables);
+    reply_figure(x, "overhead.total", f->overhead);
+    reply_figure(x, "keys.count", f->keys);
+    reply_figure(x, "keys.bytes-per-key", f->keys ? net / f->keys : 0);
+    reply_figure(x, "dataset.bytes", f->dataset);
+    reply_percentage(x, "dataset.percentage", f->dataset, net);
+    reply_figure(x, "lazyfree.pending", keyspace_stats(x->ks).reclaim_pending);
 }
 
-static void reply_allocator(struct exec *x, size_t used)
+static void reply_allocator(struct exec *x, const struct memory_figures *f)
 {
-    struct mem_figures m = mem_figures();
-    size_t resident = mem_resident_bytes();
-    reply_figure(x, "allocator.allocated", m.allocated);
-    reply_figure(x, "allocator.active", m.active);
-    reply_figure(x, "allocator.resident", m.resident);
-    reply_ratio(x, "allocator-fragmentation.ratio", m.active, m.allocated);
-    reply_excess(x, "allocator-fragmentation.bytes", m.active, m.allocated);
-    reply_ratio(x, "allocator-rss.ratio", m.resident, m.active);
-    reply_excess(x, "allocator-rss.bytes", m.resident, m.active);
-    reply_ratio(x, "rss-overhead.ratio", resident, m.resident);
-    reply_excess(x, "rss-overhead.bytes", resident, m.resident);
-    reply_ratio(x, "fragmentation", resident, used);
-    reply_excess(x, "fragmentation.bytes", resident, used);
+    const struct mem_figures *m = &f->allocator;
+    reply_figure(x, "allocator.allocated", m->allocated);
+    reply_figure(x, "allocator.active", m->active);
+    reply_figure(x, "allocator.resident", m->resident);
+    reply_ratio(x, "allocator-fragmentation.ratio", m->active, m->allocated);
+    reply_excess(x, "allocator-fragmentation.bytes", m->active, m->allocated);
+    reply_ratio(x, "allocator-rss.ratio", m->resident, m->active);
+    reply_excess(x, "allocator-rss.bytes", m->resident, m->active);
+    reply_ratio(x, "rss-overhead.ratio", f->resident, m->resident);
+    reply_excess(x, "rss-overhead.bytes", f->resident, m->resident);
+    reply_ratio(x, "fragmentation", f->resident, f->used);
+    reply_excess(x, "fragmentation.bytes", f->resident, f->used);
 }
 
 static void cmd_memory_stats(struct exec *x)
 {
-    size_t used = mem_used_bytes(), peak = mem_peak_bytes();
+    struct memory_figures f = memory_figures(x->engine);
     reply_map(x->reply, 29);
-    reply_figure(x, "peak.allocated", peak);
-    reply_figure(x, "total.allocated", used);
-    reply_percentage(x, "peak.percentage", used, peak);
+    reply_figure(x, "peak.allocated", f.peak);
+    reply_figure(x, "total.allocated", f.used);
+    reply_percentage(x, "peak.percentage", f.used, f.peak);
     reply_absent(x);
-    reply_dataset(x, used);
-    reply_allocator(x, used);
+    reply_dataset(x, &f);
+    reply_allocator(x, &f);
 }
 
 static void cmd_memory_help(struct exec *x)

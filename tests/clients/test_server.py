@@ -317,6 +317,17 @@ class Watching(unittest.TestCase):
                           "keyspace_misses", "expired_keys", "role", "used_cpu_sys", "db0"):
                 self.assertIn(field, info)
             self.assertEqual(info["tcp_port"], port)
+            self.assertEqual(info["used_memory_dataset"] + info["used_memory_overhead"], info["used_memory"])
+            self.assertGreater(info["total_system_memory"], info["used_memory_rss"])
+            self.assertGreater(info["mem_clients_normal"], 0)
+            self.assertEqual((info["pubsub_channels"], info["pubsubshard_channels"]), (0, 0))
+            listener = r.pubsub()
+            listener.subscribe("c")
+            self.assertEqual(listener.get_message(timeout=5)["type"], "subscribe")
+            self.assertEqual(r.info("stats")["pubsub_channels"], 1)
+            until = time.time() + 10
+            while r.info("stats")["instantaneous_ops_per_sec"] == 0:
+                self.assertLess(time.time(), until)
             self.assertEqual((info["db0"]["keys"], info["db0"]["expires"]), (1, 1))
             self.assertEqual(r.info("commandstats")["cmdstat_set"]["calls"], 1)
             self.assertNotIn("redis_version", r.info("keyspace"))
