@@ -4,6 +4,7 @@
  * asked from memory; only then come the distances, all of them at once. */
 #include "ds/hnsw.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -297,7 +298,7 @@ size_t hnsw_search_exact(const struct hnsw *h, const struct hnsw_query *q,
 static struct hnsw_near *copy_found(const struct scratch *s, size_t *n)
 {
     struct hnsw_near *near = mem_alloc(s->beam.counted * sizeof *near);
-    *n = results(s, &(struct hnsw_params){.limit = SIZE_MAX, .farthest = 4}, near);
+    *n = results(s, &(struct hnsw_params){.limit = SIZE_MAX, .farthest = INFINITY}, near);
     return near;
 }
 

@@ -9,6 +9,7 @@
  *
  * Written is version 0 of the nodes, without the worst links, which Redis then finds by itself. Links are taken as they
  * stand where they make a sound graph (ds/hnsw.h asks for more than Redis does); else the graph is built anew. */
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -147,12 +148,16 @@ static bool read_string(struct rdb_reader *r, struct rdb_text *t)
     return rdb_read_length(r, &kind) && kind == PART_STRING && rdb_read_text(r, t);
 }
 
-static bool all_finite(struct bytes floats)
+/* Stored vectors have the length 1, so their components are at most 1, and rounding. */
+#define COMPONENT_MAX 2.0f
+
+/* No NaN is. */
+static bool all_within(struct bytes floats, float most)
 {
     for (size_t i = 0; i < floats.n; i += sizeof(float)) {
         float f;
         memcpy(&f, floats.p + i, sizeof f);
-        if (!isfinite(f))
+        if (!(fabsf(f) <= most))
             return false;
     }
     return true;
@@ -165,7 +170,7 @@ static bool read_projection(struct reading *in)
     if (!read_unsigned(in->r, HNSW_DIM_MAX, &dim) || dim == 0 || !read_string(in->r, &matrix))
         return false;
     size_t n = (size_t)dim * in->v->graph->dim * sizeof(float);
-    bool ok = matrix.s.n == n && all_finite(matrix.s);
+    bool ok = matrix.s.n == n && all_within(matrix.s, FLT_MAX);
     if (ok) {
         in->v->input_dim = (uint32_t)dim;
         in->v->projection = mem_alloc(n);
@@ -231,7 +236,7 @@ static bool read_node(struct reading *in, size_t i, unsigned *level, float *scal
     memcpy(norm, &bits[0], sizeof *norm);
     memcpy(scale, &bits[1], sizeof *scale);
     *scale = in->v->graph->form == HNSW_INT8 ? *scale / 127 : 1;
-    return isfinite(*norm) && isfinite(*scale);
+    return isfinite(*norm) && *scale >= 0 && *scale <= COMPONENT_MAX;
 }
 
 static bool take_element(struct reading *in, size_t i, struct bytes name, struct bytes attributes,
@@ -241,7 +246,7 @@ static bool take_element(struct reading *in, size_t i, struct bytes name, struct
     size_t bytes = hnsw_stored_bytes(h), whole = h->form == HNSW_BITS ? (bytes + 7) / 8 * 8 : bytes;
     unsigned level;
     float scale, norm;
-    if (vector.n != whole || (h->form == HNSW_F32 && !all_finite(vector)) ||
+    if (vector.n != whole || (h->form == HNSW_F32 && !all_within(vector, COMPONENT_MAX)) ||
         !read_node(in, i, &level, &scale, &norm))
         return false;
     uint8_t *stored = mem_alloc(bytes);
